@@ -1,0 +1,50 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import fs from 'fs-extra';
+
+/** mindi's cache: $MINDI_CACHE, else $XDG_CACHE_HOME/mindi, else ~/.cache/mindi. Deleting it costs time and nothing else. */
+export function cacheDirectory(...parts: string[]): string {
+  const base = process.env.MINDI_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mindi');
+  return join(base, ...parts);
+}
+
+/**
+ * The file cached under `kind` and `key`, made by `make(path)` when it is not there. `make` writes beside the final
+ * place and the file is renamed, so that a crash or two builds at once never leave half a file.
+ */
+export async function cached(kind: string, key: string, make: (path: string) => Promise<void>): Promise<string> {
+  const path = cacheDirectory(kind, key);
+  if (await fs.pathExists(path)) return path;
+  await writeBeside(path, make);
+  return path;
+}
+
+/** Calls `make` with a temporary path in the same directory as `path`, then renames it there. A failure leaves `path` as it was. */
+export async function writeBeside(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  await fs.ensureDir(dirname(path));
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    await make(temporary);
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.remove(temporary);
+    throw error;
+  }
+}
+
+/** Hex SHA-256 over the JSON of anything: cache keys. */
+export function hashOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+/** Hex SHA-256 of a file and its size in bytes, read as a stream. */
+export async function hashFile(path: string): Promise<{ sha256: string; size: number }> {
+  const hash: Hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of fs.createReadStream(path, { highWaterMark: 1 << 20 })) {
+    hash.update(chunk as Buffer);
+    size += (chunk as Buffer).length;
+  }
+  return { sha256: hash.digest('hex'), size };
+}

@@ -1,0 +1,81 @@
+import { ExecaError, execa } from 'execa';
+import { MindiError } from '../contract/error.ts';
+import { log } from './log.ts';
+
+export interface RunOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Bytes, or chunks as they come, for standard input. */
+  input?: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  /** Write standard output to this file instead of keeping it. */
+  stdoutFile?: string;
+  /** Exit codes that are answers and not failures; 0 always is. */
+  accept?: number[];
+  /** Milliseconds; a tool that hangs is killed. */
+  timeout?: number;
+  /** What to say when the tool is not there: the package that brings it. */
+  package?: string;
+}
+
+export interface RunResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+/**
+ * Runs an external program: argv only, LC_ALL=C, no standard input unless given, logged with its time and stderr.
+ * @throws MindiError `tool.missing` when it is not installed, `tool.failed` when it exits with a code not accepted.
+ */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const started = performance.now();
+  const { input, stdoutFile } = options;
+  try {
+    const result = await execa(program, args, {
+      cwd: options.cwd,
+      env: { LC_ALL: 'C', ...options.env },
+      stdin: typeof input === 'object' && !(input instanceof Uint8Array) ? input : undefined,
+      ...(typeof input === 'string' || input instanceof Uint8Array ? { input } : {}),
+      ...(input === undefined ? { stdin: 'ignore' as const } : {}),
+      stdout: stdoutFile ? { file: stdoutFile } : 'pipe',
+      timeout: options.timeout,
+      stripFinalNewline: false,
+    });
+    logCommand(program, args, started, result.exitCode ?? 0, String(result.stderr ?? ''));
+    return { stdout: String(result.stdout ?? ''), stderr: String(result.stderr ?? ''), exitCode: result.exitCode ?? 0 };
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    const stderr = String(error.stderr ?? '');
+    logCommand(program, args, started, error.exitCode ?? -1, stderr || error.shortMessage);
+    if (error.code === 'ENOENT' && !(options.cwd && error.message.includes('cwd')))
+      throw missingTool(program, options.package);
+    if (error.exitCode !== undefined && options.accept?.includes(error.exitCode)) {
+      return { stdout: String(error.stdout ?? ''), stderr, exitCode: error.exitCode };
+    }
+    const what = error.timedOut
+      ? `did not finish within ${options.timeout} ms`
+      : `failed (exit ${error.exitCode ?? error.signal ?? error.code})`;
+    const said = stderr.trim().split('\n').slice(-5).join('\n  ');
+    throw new MindiError(`${program} ${what}${said ? `:\n  ${said}` : ''}`, {
+      code: 'tool.failed',
+      hint: 'The whole command and what it said are in the log.',
+      exitCode: 70,
+      cause: error,
+    });
+  }
+}
+
+function missingTool(program: string, packageName: string | undefined): MindiError {
+  return new MindiError(`the program ${program} is not installed`, {
+    code: 'tool.missing',
+    hint: packageName
+      ? `Install the package ${packageName}, or run \`mindi doctor\`.`
+      : 'Run `mindi doctor` to see what brings it.',
+  });
+}
+
+function logCommand(program: string, args: readonly string[], started: number, exitCode: number, stderr: string): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(2);
+  log(`run ${JSON.stringify([program, ...args])} exit ${exitCode} in ${seconds} s`);
+  for (const line of stderr.trim().split('\n').filter(Boolean)) log(`  | ${line}`);
+}

@@ -1,0 +1,35 @@
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { log } from '../builder/log.ts';
+import { report } from './output.ts';
+
+export const version: string = createRequire(import.meta.url)('../package.json').version;
+
+/** The commands, in the order help shows them. One file each; each loads what it needs only when it runs. */
+const COMMANDS: (() => Promise<Command>)[] = [];
+
+/** The whole command line as one Commander tree: help, the man page and the parser all come from it. */
+export async function program(): Promise<Command> {
+  const mindi = new Command('mindi')
+    .description('Builds rescue media from one YAML profile.')
+    .version(`mindi ${version}`, '-V, --version')
+    .showHelpAfterError('(run `mindi --help` for the commands)')
+    .configureHelp({ showGlobalOptions: false });
+  for (const load of COMMANDS) mindi.addCommand(await load());
+  return mindi;
+}
+
+async function main(argv: string[]): Promise<number> {
+  log(`mindi ${version} ${JSON.stringify(argv)} node ${process.version} in ${process.cwd()}`);
+  try {
+    const mindi = await program();
+    for (const command of [mindi, ...mindi.commands]) command.exitOverride();
+    await mindi.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return report(error, argv.includes('--json'));
+  }
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,48 @@
+/** What the builder tells the init: `/etc/mindi/config.json` in the initrd's last segment. Paths of the rescue system. */
+export interface RescueConfig {
+  format: 1;
+  /** Profile name, as the media are named. */
+  name: string;
+  generator: string;
+  /** ISO 8601, from SOURCE_DATE_EPOCH or the mountlist's capture time. */
+  created: string;
+  /** Host name of the machine the mountlist was captured on, if any. */
+  machine: string | null;
+  kernel: string;
+  runtime: 'node' | 'bun';
+  /** The second stage on the medium; null when it is folded into the initrd. */
+  stage2: SecondStage | null;
+  /** Modules loaded first, in order, before coldplug: what reaches the medium. Names without dependencies. */
+  essential: string[];
+  restore: { mode: RestoreMode; source: string | null };
+  keymap: string | null;
+}
+
+/** A medium is recognised by holding this file with this size; it is used only when the hash is right. */
+export interface SecondStage {
+  /** On the medium, without a leading slash: `mindi/stage2.squashfs`. */
+  path: string;
+  size: number;
+  /** Hex SHA-256 of the whole file. Also the content id by which the medium is recognised (file `mindi/id`). */
+  sha256: string;
+}
+
+export const RESTORE_MODES = ['interactive', 'expert', 'compare', 'nuke'] as const;
+export type RestoreMode = (typeof RESTORE_MODES)[number];
+
+/** Fixed places on the rescue system both sides rely on. */
+export const PATHS = {
+  config: '/etc/mindi/config.json',
+  mountlist: '/etc/mindi/mountlist.txt',
+  mountlistYaml: '/etc/mindi/mountlist.yaml',
+  /** The squashfs with node (or bun) and its libraries, inside the initrd; the shim loop-mounts it. */
+  runtimeImage: '/runtime.squashfs',
+  runtime: '/runtime',
+  /** The bundled TypeScript init. */
+  init: '/usr/lib/mindi/init.mjs',
+  stage2Mount: '/run/mindi/stage2',
+  medium: '/run/mindi/medium',
+  log: '/var/log/mindi.log',
+  /** On the medium: one line, the SHA-256 of the second stage. */
+  mediumId: 'mindi/id',
+} as const;

@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config';
+
+/** `quick` needs neither QEMU nor the network; `boot` runs QEMU, one file at a time because there are two cores. */
+export default defineConfig({
+  ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'quick',
+          include: ['test/unit/**/*.test.ts', 'test/golden/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'boot',
+          include: ['test/boot/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
