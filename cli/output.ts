@@ -27,7 +27,9 @@ export function paint(style: Style, text: string, stream: NodeJS.WriteStream = p
 /** Lines that line up: every column as wide as its widest cell, `right` columns flush right. */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => void (widths[i] = Math.max(widths[i] ?? 0, width(cell))));
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, width(cell));
+  }
   return rows
     .map((row) =>
       row
