@@ -49,7 +49,11 @@ export interface SegmentEntry extends EntryBase {
   type: 'segment';
   segment: string;
 }
-export type Entry = FileEntry | DirectoryEntry | SymlinkEntry | DeviceEntry | SegmentEntry;
+/** `/etc/mindi/config.json` (rescue-config.ts): it holds the second stage's hash, so its bytes exist only after that is packed. */
+export interface ConfigEntry extends EntryBase {
+  type: 'config';
+}
+export type Entry = FileEntry | DirectoryEntry | SymlinkEntry | DeviceEntry | SegmentEntry | ConfigEntry;
 
 /** A separately built and cached piece. cpio segments are concatenated to the initrd in manifest order. */
 export interface Segment {

@@ -10,7 +10,7 @@ export interface RescueConfig {
   machine: string | null;
   kernel: string;
   runtime: 'node' | 'bun';
-  /** The second stage on the medium; null when it is folded into the initrd. */
+  /** The second stage; null when the profile has none. */
   stage2: SecondStage | null;
   /** Modules loaded first, in order, before coldplug: what reaches the medium. Names without dependencies. */
   essential: string[];
@@ -20,6 +20,8 @@ export interface RescueConfig {
 
 /** A medium is recognised by holding this file with this size; it is used only when the hash is right. */
 export interface SecondStage {
+  /** `initrd`: folded in, the squashfs lies at PATHS.stage2Image of the initrd and no medium is needed. */
+  where: 'medium' | 'initrd';
   /** On the medium, without a leading slash: `mindi/stage2.squashfs`. */
   path: string;
   size: number;
@@ -40,6 +42,8 @@ export const PATHS = {
   runtime: '/runtime',
   /** The bundled TypeScript init. */
   init: '/usr/lib/mindi/init.mjs',
+  /** The second stage when it is folded into the initrd. */
+  stage2Image: '/stage2.squashfs',
   stage2Mount: '/run/mindi/stage2',
   medium: '/run/mindi/medium',
   log: '/var/log/mindi.log',
