@@ -1,12 +1,15 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { log } from '../builder/log.ts';
-import { report } from './output.ts';
+import { report, talk } from './output.ts';
 
 export const version: string = createRequire(import.meta.url)('../package.json').version;
 
 /** The commands, in the order help shows them. One file each; each loads what it needs only when it runs. */
-const COMMANDS: (() => Promise<Command>)[] = [];
+const COMMANDS: (() => Promise<Command>)[] = [
+  async () => (await import('./new.ts')).newCommand(),
+  async () => (await import('./schema.ts')).schemaCommand(),
+];
 
 /** The whole command line as one Commander tree: help, the man page and the parser all come from it. */
 export async function program(): Promise<Command> {
@@ -19,9 +22,17 @@ export async function program(): Promise<Command> {
   return mindi;
 }
 
+/** `mindi` alone asks its questions on a terminal; elsewhere it shows the commands. */
+async function bare(): Promise<number> {
+  if (process.stdin.isTTY && process.stdout.isTTY) return (await import('./wizard.ts')).wizard();
+  talk((await program()).helpInformation());
+  return 2;
+}
+
 async function main(argv: string[]): Promise<number> {
   log(`mindi ${version} ${JSON.stringify(argv)} node ${process.version} in ${process.cwd()}`);
   try {
+    if (argv.length === 0) return await bare();
     const mindi = await program();
     for (const command of [mindi, ...mindi.commands]) command.exitOverride();
     await mindi.parseAsync(argv, { from: 'user' });

@@ -2,26 +2,48 @@ import { type Static, Type } from 'typebox';
 import { RESTORE_MODES } from '../../contract/rescue-config.ts';
 
 /**
- * The profile's one source: its JSON Schema (draft 2020-12), and from it the TypeScript type. Every field is optional in
- * the file but `name`; `defaults.ts` and the profile that `extends:` names fill the rest. Lists, never comma strings.
+ * The profile's one source: its JSON Schema (draft 2020-12), and from it the TypeScript types. In the file every field
+ * but `name` may be left out; the profile that `extends:` names, and at last profiles/standalone.yaml, says the rest.
+ * Lists, never comma strings.
  */
 const closed = { additionalProperties: false } as const;
-const strings = (description: string) => Type.Array(Type.String({ minLength: 1 }), { description });
+
+/** As an item of a list: the items of the profile this one extends. */
+export const INHERITED = '...';
+
+/** What `mindi build` can write; each is one file in boot/. */
+export const MEDIA = ['iso'] as const;
+export type Medium = (typeof MEDIA)[number];
+
+const strings = (description: string) =>
+  Type.Array(Type.String({ minLength: 1 }), { description: `${description}; "${INHERITED}" stands for the inherited` });
+const text = (description: string, options: object = {}) => Type.String({ minLength: 1, description, ...options });
+const textOrNull = (description: string, options: object = {}) =>
+  Type.Unsafe<string | null>({ type: ['string', 'null'], minLength: 1, description, ...options });
+const mebibytesOrNull = (description: string) =>
+  Type.Unsafe<number | null>({ type: ['number', 'null'], exclusiveMinimum: 0, description });
+const section = <T extends Parameters<typeof Type.Object>[0]>(description: string, fields: T) =>
+  Type.Optional(Type.Object(fields, { ...closed, description }));
 
 const KernelSource = Type.Union(
   [
-    Type.Literal('auto', { description: 'the running kernel where its image and modules exist, else failsafe' }),
-    Type.Literal('running', { description: 'the kernel this machine runs now' }),
-    Type.Literal('failsafe', { description: 'the signed Debian kernel mindi names' }),
+    Type.Enum(['auto', 'running', 'failsafe'], {
+      description:
+        'auto: the running kernel where its image and modules exist, else failsafe; running: the kernel this machine runs now; failsafe: the signed Debian kernel mindi names',
+    }),
     Type.Object(
       {
-        image: Type.String({ description: 'path of a kernel image' }),
-        modules: Type.String({ description: 'its modules directory, …/lib/modules/VERSION' }),
+        image: text('path of a kernel image'),
+        modules: text('its modules directory, …/lib/modules/VERSION'),
       },
       closed,
     ),
     Type.Object(
-      { package: Type.String({ description: 'a Debian package name, or a .deb, .rpm, .pkg.tar.zst or .apk file' }) },
+      {
+        package: text(
+          'a Debian package name, or a .deb, .rpm, .pkg.tar.zst or .apk file (with a / in it or that ending)',
+        ),
+      },
       closed,
     ),
   ],
@@ -30,107 +52,121 @@ const KernelSource = Type.Union(
 
 export const ProfileSchema = Type.Object(
   {
-    name: Type.String({ pattern: '^[a-z0-9][a-z0-9._-]*$', description: 'names the media: NAME.iso' }),
-    description: Type.Optional(Type.String()),
+    name: Type.String({
+      pattern: '^[a-z0-9][a-z0-9._-]*$',
+      maxLength: 64,
+      description: 'names the media: NAME.iso; small letters, digits, dots, dashes and underlines',
+    }),
+    description: Type.Optional(Type.String({ description: 'what this medium is for, in one line' })),
     extends: Type.Optional(
-      Type.String({ description: 'a built-in profile or a file, whose fields this one overrides' }),
+      text(
+        'a built-in profile, or a file relative to this one, whose fields this one overrides; standalone if not said',
+      ),
     ),
     kernel: Type.Optional(KernelSource),
-    runtime: Type.Optional(Type.Union([Type.Literal('node'), Type.Literal('bun')])),
-    drivers: Type.Optional(
-      Type.Object(
-        {
-          sets: Type.Optional(strings('driver sets: profiles/drivers/*.yaml, or a file of your own')),
-          include: Type.Optional(strings('more modules, globs, directories or aliases')),
-          exclude: Type.Optional(strings('the same, left out')),
-          firmware: Type.Optional(
-            Type.Union([Type.Literal('auto'), Type.Literal('none')], {
-              description: 'auto: what the chosen modules declare and this machine has',
-            }),
-          ),
-        },
-        closed,
+    runtime: Type.Optional(Type.Enum(['node', 'bun'], { description: 'what runs the TypeScript init on the medium' })),
+    drivers: section('which kernel modules and firmware are on the medium', {
+      sets: Type.Optional(strings('driver sets: profiles/drivers/*.yaml, or a file of your own')),
+      include: Type.Optional(strings('more modules, globs, directories or aliases')),
+      exclude: Type.Optional(strings('the same, left out')),
+      firmware: Type.Optional(
+        Type.Enum(['auto', 'none'], { description: 'auto: what the chosen modules declare and this machine has' }),
       ),
-    ),
-    tools: Type.Optional(
-      Type.Object(
-        {
-          sets: Type.Optional(strings('tool sets: profiles/tools/*.yaml')),
-          include: Type.Optional(strings('more files or programs of this machine')),
-        },
-        closed,
-      ),
-    ),
+    }),
+    tools: section('which programs of this machine are on the medium', {
+      sets: Type.Optional(strings('tool sets: profiles/tools/*.yaml, or a file of your own')),
+      include: Type.Optional(strings('more programs by name, or files by path')),
+    }),
     mountlist: Type.Optional(
-      Type.Union([
-        Type.Literal('host', { description: 'captured on this machine when the medium is built' }),
-        Type.Literal('none'),
-        Type.Object({ file: Type.String({ description: 'a mountlist written before' }) }, closed),
-      ]),
-    ),
-    restore: Type.Optional(
-      Type.Object(
-        {
-          mode: Type.Optional(Type.Union(RESTORE_MODES.map((mode) => Type.Literal(mode)))),
-          source: Type.Optional(Type.String({ description: 'where the restore data are, a URL' })),
-        },
-        closed,
+      Type.Union(
+        [
+          Type.Enum(['host', 'none'], {
+            description: 'host: captured on this machine when the medium is built; none: a medium for any machine',
+          }),
+          Type.Object({ file: text('a mountlist written before by `mindi makemountlist`') }, closed),
+        ],
+        { description: 'the disks the medium can rebuild' },
       ),
     ),
-    media: Type.Optional(Type.Array(Type.Union([Type.Literal('iso')]), { minItems: 1, uniqueItems: true })),
-    boot: Type.Optional(
-      Type.Object(
-        {
-          timeout: Type.Optional(
-            Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds the menu waits; 0: for ever' }),
-          ),
-          default: Type.Optional(Type.Union([...RESTORE_MODES, 'local' as const].map((entry) => Type.Literal(entry)))),
-          append: Type.Optional(strings('more kernel parameters')),
-          serial: Type.Optional(
-            Type.Union([Type.Literal(false), Type.String({ pattern: '^ttyS[0-9]+(,[0-9]+.*)?$' })], {
-              description: 'serial console, ttyS0,115200; false: none',
+    restore: section('what the medium does when it is up', {
+      mode: Type.Optional(
+        Type.Enum([...RESTORE_MODES], {
+          description: 'interactive asks, nuke restores without asking, compare writes nothing, expert gives a shell',
+        }),
+      ),
+      source: Type.Optional(textOrNull('where the restore data are, a URL; null: asked at boot')),
+    }),
+    media: Type.Optional(
+      Type.Array(Type.Enum([...MEDIA, INHERITED]), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick)',
+      }),
+    ),
+    boot: section('the boot menu and the kernel command line', {
+      timeout: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds the menu waits; 0: for ever' }),
+      ),
+      default: Type.Optional(
+        Type.Enum([...RESTORE_MODES, 'local'], { description: 'the entry taken then; local: the disk of the machine' }),
+      ),
+      append: Type.Optional(
+        Type.Array(Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'one line of ASCII text' }), {
+          description: `more kernel parameters, one an item; "${INHERITED}" stands for the inherited`,
+        }),
+      ),
+      serial: Type.Optional(
+        Type.Union(
+          [
+            Type.Literal(false, { description: 'no serial console' }),
+            Type.String({
+              pattern: '^ttyS[0-9]{1,2}(,[0-9]+([noe][78]?)?r?)?$',
+              description: 'a port and its speed, ttyS0,115200',
             }),
-          ),
-        },
-        closed,
+          ],
+          { description: 'serial console beside the screen, e.g. ttyS0,115200; false: none' },
+        ),
       ),
-    ),
-    network: Type.Optional(
-      Type.Object(
-        { ip: Type.Optional(Type.String({ description: 'none, or dhcp: bring the network up at boot' })) },
-        closed,
+    }),
+    network: section('the network of the rescue system', {
+      ip: Type.Optional(Type.Enum(['none', 'dhcp'], { description: 'dhcp: bring the network up at boot' })),
+    }),
+    access: section('how a person gets at the rescue system', {
+      keymap: Type.Optional(
+        textOrNull('console keymap, e.g. de-latin1; host: as this machine has it; null: the kernel’s own (us)', {
+          pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+        }),
       ),
-    ),
-    access: Type.Optional(
-      Type.Object(
-        {
-          keymap: Type.Optional(Type.String({ description: 'console keymap, e.g. de-latin1; host: as this machine' })),
-        },
-        closed,
+    }),
+    initrd: section('how the initrd is made', {
+      fold: Type.Optional(
+        Type.Boolean({
+          description: 'put the second stage into the initrd too: one file, more RAM, no medium to find',
+        }),
       ),
-    ),
-    initrd: Type.Optional(
-      Type.Object(
-        {
-          fold: Type.Optional(
-            Type.Boolean({ description: 'put the second stage into the initrd too: one file, more RAM' }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    budget: Type.Optional(
-      Type.Object(
-        {
-          initrd: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'MiB the initrd may have' })),
-          ram: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'MiB of RAM the medium may need' })),
-        },
-        closed,
-      ),
-    ),
+    }),
+    budget: section('limits: over them the build fails and names the biggest items', {
+      initrd: Type.Optional(mebibytesOrNull('MiB the initrd may have; null: no limit')),
+      ram: Type.Optional(mebibytesOrNull('MiB of RAM the medium may need; null: no limit')),
+    }),
   },
-  { ...closed, $id: 'mindi-profile', title: 'mindi profile', $schema: 'https://json-schema.org/draft/2020-12/schema' },
+  {
+    ...closed,
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: 'urn:mindi:profile',
+    title: 'mindi profile',
+    description: 'One rescue medium of mindi. What a profile does not say is as in the profile it extends.',
+  },
 );
 
 /** A profile as a person writes it: everything optional but the name. */
 export type ProfileFile = Static<typeof ProfileSchema>;
+
+type Complete<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]-?: Complete<Exclude<T[K], undefined>> }
+    : T;
+
+/** What a profile says when everything it extends has been asked. Paths are absolute, lists are whole. */
+export type Settings = Complete<Omit<ProfileFile, 'extends' | 'media'>> & { media: Medium[] };

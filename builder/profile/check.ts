@@ -1,0 +1,200 @@
+import type { ErrorObject, ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { MindiError } from '../../contract/error.ts';
+import { quoted } from './problems.ts';
+import { INHERITED } from './schema.ts';
+import { didYouMean } from './suggest.ts';
+import { type Located, nodeAt, plain } from './yaml.ts';
+
+/** The parts of JSON Schema our schemas are made of. */
+interface Schema {
+  type?: string | string[];
+  const?: unknown;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  description?: string;
+}
+
+/**
+ * What is wrong with a file by its schema: every problem, each at its file:line:column, with "did you mean" for unknown
+ * keys and values. Empty when nothing is.
+ * @param kind prefix of the error codes, `profile`.
+ */
+export function check(root: Located, schema: object, kind: string): MindiError[] {
+  const validate = validator(schema);
+  if (validate(plain(root))) return [];
+  const errors = validate.errors ?? [];
+  return chosenBranches(errors)
+    .map((error) => problem(error, root, schema as Schema, kind))
+    .sort((one, other) => compare(position(one), position(other)));
+}
+
+/** Line and column of `file:line:column`. */
+const position = ({ where = '' }: MindiError) => where.split(':').slice(-2).map(Number);
+const compare = ([line = 0, column = 0]: number[], [otherLine = 0, otherColumn = 0]: number[]) =>
+  line - otherLine || column - otherColumn;
+
+const validators = new WeakMap<object, ValidateFunction>();
+
+function validator(schema: object): ValidateFunction {
+  const known = validators.get(schema);
+  if (known) return known;
+  const validate = new Ajv2020({ allErrors: true, verbose: true, strict: true, allowUnionTypes: true }).compile(schema);
+  validators.set(schema, validate);
+  return validate;
+}
+
+/**
+ * ajv reports every branch of an `anyOf`. Kept are the errors of the branch the person meant, or, when none is of the
+ * value's kind, the one error of the `anyOf` itself.
+ */
+function chosenBranches(errors: readonly ErrorObject[]): ErrorObject[] {
+  let kept = [...errors];
+  for (const choice of errors.filter(({ keyword }) => keyword === 'anyOf')) {
+    const meant = branchMeant(choice.schema as Schema[], choice.data);
+    const inside = (error: ErrorObject, branch = '') =>
+      error.instancePath.startsWith(choice.instancePath) &&
+      error.schemaPath.startsWith(`${choice.schemaPath}/${branch}`);
+    kept = kept.filter((error) =>
+      meant === undefined ? !inside(error) : error !== choice && (!inside(error) || inside(error, `${meant}/`)),
+    );
+  }
+  return kept;
+}
+
+/** Index of the branch whose errors help: an object's by its keys, else one that takes any value of that type. */
+function branchMeant(branches: readonly Schema[], value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null) {
+    const open = branches.findIndex((branch) => branch.type === typeof value && !branch.enum && !('const' in branch));
+    return open < 0 ? undefined : open;
+  }
+  const shared = (branch: Schema) =>
+    Object.keys(value).filter((key) => Object.hasOwn(branch.properties ?? {}, key)).length;
+  const best = branches.reduce((most, branch, i) => (shared(branch) > shared(branches[most] ?? {}) ? i : most), 0);
+  return shared(branches[best] ?? {}) > 0 ? best : undefined;
+}
+
+function problem(error: ErrorObject, root: Located, schema: Schema, kind: string): MindiError {
+  const path = steps(error.instancePath);
+  const node = nodeAt(root, path);
+  const fail = (code: string, message: string, hint?: string, where = node.place) =>
+    new MindiError(message, { code: `${kind}.${code}`, where, hint });
+  const at = dotted(path);
+  const rule = (error.parentSchema ?? {}) as Schema;
+
+  if (error.data === null) return fail('no-value', `${at} has no value`, 'Give it one, or leave the line out.');
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(error.params.additionalProperty);
+      const where = nodeAt(root, [...path, key]).keyPlace;
+      const known = Object.keys(rule.properties ?? {});
+      return fail('unknown-key', `unknown key ${quoted(key)}${at && ` in ${at}`}`, keyHint(key, known, schema), where);
+    }
+    case 'required': {
+      const key = String(error.params.missingProperty);
+      const says = rule.properties?.[key]?.description;
+      return fail('missing-key', `${at ? `${at}.` : ''}${key} is missing`, says && `${key}: ${says}.`, node.keyPlace);
+    }
+    case 'enum':
+    case 'const':
+    case 'anyOf':
+      return fail('unknown-value', `${at} cannot be ${quoted(error.data)}`, valueHint(error.data, rule));
+    case 'type':
+      return fail(
+        'wrong-type',
+        `${at} must be ${article(rule)}, not ${quoted(error.data)}`,
+        typeHint(error.data, rule),
+      );
+    case 'pattern':
+      return fail(
+        'bad-value',
+        `${at} cannot be ${quoted(error.data)}`,
+        rule.description && `${at}: ${rule.description}.`,
+      );
+    default:
+      return fail(
+        'bad-value',
+        `${at}: ${quoted(error.data)} ${error.message}`,
+        rule.description && `${at}: ${rule.description}.`,
+      );
+  }
+}
+
+/** A near key here; else the section where this key belongs; else the keys there are. */
+function keyHint(key: string, known: readonly string[], schema: Schema): string {
+  const near = didYouMean(key, known);
+  if (near) return near;
+  const homes = Object.entries(schema.properties ?? {}).filter(([, { properties }]) =>
+    Object.hasOwn(properties ?? {}, key),
+  );
+  if (homes.length > 0) return `It belongs under ${homes.map(([home]) => `${home}:`).join(' or ')}`;
+  return `The keys here are ${known.join(', ')}.`;
+}
+
+/** A near value, else what may stand there. */
+function valueHint(value: unknown, rule: Schema): string {
+  const branches = rule.anyOf ?? [rule];
+  const words = branches.flatMap(({ enum: listed = [] }) => listed).filter((word) => typeof word === 'string');
+  const near = typeof value === 'string' ? didYouMean(value, words) : undefined;
+  const choices = branches.flatMap(
+    (branch) => branch.enum?.filter((word) => word !== INHERITED).map(String) ?? [form(branch)],
+  );
+  return [near, `It is one of: ${choices.join(', ')}.`].filter(Boolean).join(' ');
+}
+
+function form(branch: Schema): string {
+  if ('const' in branch) return String(branch.const);
+  if (branch.properties)
+    return `{ ${Object.keys(branch.properties)
+      .map((key) => `${key}: …`)
+      .join(', ')} }`;
+  return branch.description ?? String(branch.type);
+}
+
+const NAMES: Record<string, string> = {
+  object: 'a section (lines `key: value` below it)',
+  array: 'a list',
+  string: 'text',
+  boolean: 'true or false',
+  integer: 'a whole number',
+  number: 'a number',
+  null: 'null',
+};
+
+const article = ({ type }: Schema) =>
+  [type ?? []]
+    .flat()
+    .map((name) => NAMES[name] ?? name)
+    .join(' or ');
+
+function typeHint(value: unknown, { type }: Schema): string | undefined {
+  const wanted = [type ?? []].flat();
+  if (wanted.includes('array') && typeof value !== 'object') {
+    return `Write a list: [${String(value)
+      .split(/[\s,|]+/)
+      .filter(Boolean)
+      .slice(0, 8)
+      .join(', ')}]`;
+  }
+  if (wanted.includes('boolean') && /^(y|yes|on|n|no|off)$/i.test(String(value))) {
+    return `Write ${/^(y|yes|on)$/i.test(String(value))}.`;
+  }
+  if (wanted.includes('string') && typeof value !== 'object')
+    return `Put it in quotes: "${String(value).slice(0, 40)}"`;
+  if (wanted.includes('string') && Array.isArray(value)) return 'One value stands here, no list.';
+  return undefined;
+}
+
+/** `/drivers/include/0` -> ['drivers', 'include', '0']; RFC 6901. */
+const steps = (pointer: string) =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+
+/** `drivers.include[0]`, as a person would write it. */
+const dotted = (path: readonly string[]) =>
+  path.map((step, i) => (/^\d+$/.test(step) ? `[${step}]` : i === 0 ? step : `.${step}`)).join('');

@@ -1,0 +1,33 @@
+import { resolve } from 'node:path';
+import type { Located } from './yaml.ts';
+
+/** Values that are paths always, and those that may also be a name (of a package, a set, a program). `*`: any item. */
+const PATHS: { path: string[]; or?: RegExp }[] = [
+  { path: ['kernel', 'image'] },
+  { path: ['kernel', 'modules'] },
+  { path: ['kernel', 'package'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
+  { path: ['mountlist', 'file'] },
+  { path: ['drivers', 'sets', '*'], or: /\/|\.ya?ml$/ },
+  { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },
+  { path: ['tools', 'include', '*'], or: /\// },
+];
+
+/** The tree of one file with its relative paths made absolute, from the directory of that file. */
+export function absolutePaths(root: Located, directory: string): Located {
+  return PATHS.reduce(
+    (tree, { path, or }) =>
+      change(tree, path, (text) => (or === undefined || or.test(text) ? resolve(directory, text) : text)),
+    root,
+  );
+}
+
+function change(node: Located, path: readonly string[], to: (text: string) => string): Located {
+  const [step, ...rest] = path;
+  const { value } = node;
+  if (step === undefined) return typeof value === 'string' ? { ...node, value: to(value) } : node;
+  if (step === '*')
+    return Array.isArray(value) ? { ...node, value: value.map((item) => change(item, rest, to)) } : node;
+  const child = value instanceof Map ? (value.get(step) as Located | undefined) : undefined;
+  if (!child) return node;
+  return { ...node, value: new Map(value as Map<string, Located>).set(step, change(child, rest, to)) };
+}
