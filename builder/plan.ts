@@ -1,0 +1,128 @@
+import type { Contents, Entry, Manifest, Reason, Segment } from '../contract/manifest.ts';
+import type { Mountlist } from '../contract/mountlist.ts';
+import { formatMountlist } from '../contract/mountlist-file.ts';
+import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
+import type { KernelTree } from './kernel/source.ts';
+import { arrange, madeFile, type Piece } from './piece.ts';
+import type { Profile } from './profile/load.ts';
+
+/** Everything the plan is made from: `gather.ts` reads it from the host, tests make it up. */
+export interface PlanInputs {
+  profile: Profile;
+  /** mindi's name and version. */
+  generator: string;
+  /** Seconds since 1970, see Manifest. */
+  epoch: number;
+  kernel: KernelTree;
+  /** Modules loaded before the medium is found, in order, without their dependencies. */
+  essential: string[];
+  /** busybox, the shim and the init. */
+  base: Piece;
+  /** The content of the runtime's squashfs. */
+  runtime: Piece;
+  /** Modules and their metadata needed to reach the medium. */
+  essentialModules: Piece;
+  /** All other modules, all the metadata, firmware. */
+  modules: Piece;
+  tools: Piece;
+  mountlist: Mountlist | null;
+}
+
+export interface Plan {
+  manifest: Manifest;
+  contents: Contents;
+  /** What goes into the initrd's config once the second stage is packed. */
+  config: Omit<RescueConfig, 'stage2'>;
+  /** Warnings: what the person should know though it builds. */
+  notes: string[];
+}
+
+/** zstd levels: what is compressed once and cached may cost more than what changes with every build. */
+const LEVELS = { runtime: 12, base: 9, modules: 9, stage2: 12 } as const;
+export const STAGE2_ON_MEDIUM = 'mindi/stage2.squashfs';
+
+/** Decides every file of the media. Pure: the same inputs give the same manifest, and nothing is read or written. */
+export function plan(inputs: PlanInputs): Plan {
+  const { profile, kernel } = inputs;
+  const host = hostPiece(inputs);
+  const segments = [...initrdSegments(inputs), ...secondStage(inputs), hostSegment(host)];
+  const manifest: Manifest = {
+    format: 1,
+    name: profile.name,
+    generator: inputs.generator,
+    epoch: inputs.epoch,
+    kernel: {
+      release: kernel.release,
+      banner: kernel.banner,
+      size: kernel.imageSize,
+      sha256: kernel.imageSha256,
+      origin: kernel.origin,
+    },
+    segments,
+  };
+  const pieces = [inputs.base, inputs.runtime, inputs.essentialModules, inputs.modules, inputs.tools, host];
+  const contents: Contents = new Map(pieces.flatMap((piece) => [...piece.contents]));
+  return { manifest, contents, config: rescueConfig(inputs), notes: [] };
+}
+
+/** The initrd's own segments. The runtime is compressed inside its squashfs, so the cpio around it is stored. */
+function initrdSegments(inputs: PlanInputs): Segment[] {
+  return [
+    cpio('base', LEVELS.base, inputs.base.entries),
+    cpio('modules', LEVELS.modules, inputs.essentialModules.entries),
+    { name: 'runtime-image', format: 'squashfs', level: LEVELS.runtime, entries: arrange(inputs.runtime.entries) },
+    cpio('runtime', null, [
+      embedded(PATHS.runtimeImage, 'runtime-image', { rule: `runtime: ${inputs.profile.runtime}` }),
+    ]),
+  ];
+}
+
+/** The squashfs with everything else: a file on the medium, or folded into the initrd as its last big piece. */
+function secondStage(inputs: PlanInputs): Segment[] {
+  const entries = arrange([...inputs.tools.entries, ...inputs.modules.entries]);
+  const { fold } = inputs.profile.initrd;
+  const stage2: Segment = {
+    name: 'stage2',
+    format: 'squashfs',
+    level: LEVELS.stage2,
+    ...(fold ? {} : { onMedium: STAGE2_ON_MEDIUM }),
+    entries,
+  };
+  if (!fold) return [stage2];
+  return [stage2, cpio('folded', null, [embedded(PATHS.stage2Image, 'stage2', { rule: 'initrd.fold' })])];
+}
+
+/** What only this machine has, last and small, so that everything before it can come from the cache. */
+function hostPiece({ mountlist }: PlanInputs): Piece {
+  const piece: Piece = { entries: [], contents: new Map() };
+  if (mountlist) madeFile(piece, PATHS.mountlist, formatMountlist(mountlist), [{ rule: 'mountlist' }]);
+  return piece;
+}
+
+function hostSegment(piece: Piece): Segment {
+  const config: Entry = { type: 'config', path: PATHS.config, mode: 0o644, uid: 0, gid: 0, why: [{ rule: 'init' }] };
+  return cpio('host', null, [...piece.entries, config]);
+}
+
+function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential }: PlanInputs): Plan['config'] {
+  return {
+    format: 1,
+    name: profile.name,
+    generator,
+    created: new Date(epoch * 1000).toISOString(),
+    machine: mountlist?.machine ?? null,
+    kernel: kernel.release,
+    runtime: profile.runtime,
+    essential,
+    restore: { mode: profile.restore.mode, source: profile.restore.source },
+    keymap: profile.access.keymap,
+  };
+}
+
+function cpio(name: string, level: number | null, entries: Entry[]): Segment {
+  return { name, format: 'cpio', level, entries: arrange(entries) };
+}
+
+function embedded(path: string, segment: string, reason: Reason): Entry {
+  return { type: 'segment', path, mode: 0o644, uid: 0, gid: 0, why: [reason], segment };
+}
