@@ -7,9 +7,16 @@ export const version: string = createRequire(import.meta.url)('../package.json')
 
 /** The commands, in the order help shows them. One file each; each loads what it needs only when it runs. */
 const COMMANDS: (() => Promise<Command>)[] = [
+  async () => (await import('./findkernel.ts')).findkernelCommand(),
+  async () => (await import('./makemountlist.ts')).makemountlistCommand(),
+  async () => (await import('./doctor.ts')).doctorCommand(),
   async () => (await import('./new.ts')).newCommand(),
   async () => (await import('./schema.ts')).schemaCommand(),
 ];
+
+/** Classic options that backup programs call as `mindi --findkernel`: each is a command now. */
+const CLASSIC = ['--findkernel', '--makemountlist'];
+const modern = ([first = '', ...rest]: string[]) => [CLASSIC.includes(first) ? first.slice(2) : first, ...rest];
 
 /** The whole command line as one Commander tree: help, the man page and the parser all come from it. */
 export async function program(): Promise<Command> {
@@ -35,7 +42,7 @@ async function main(argv: string[]): Promise<number> {
     if (argv.length === 0) return await bare();
     const mindi = await program();
     for (const command of [mindi, ...mindi.commands]) command.exitOverride();
-    await mindi.parseAsync(argv, { from: 'user' });
+    await mindi.parseAsync(modern(argv), { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -1,0 +1,306 @@
+import { basename } from 'node:path';
+import { type Distro, thisDistro } from './distro.ts';
+
+/** Which package brings something, by distribution. A missing name: that distribution does not package it. */
+type PackageNames = Partial<Record<Distro, string>>;
+
+/**
+ * `build`: every build needs it. `kernel`: builds need it where the kernel comes from a package. `boot`: `mindi boot`
+ * needs it. `medium`: goes onto the medium when it is here.
+ */
+export type Need = 'build' | 'kernel' | 'boot' | 'medium';
+
+export interface Provision {
+  /** What people call it. */
+  name: string;
+  /** Programs, looked up in PATH; any one of them will do unless `all` says otherwise. */
+  programs?: string[];
+  /** Or files at fixed places; any one will do. */
+  files?: string[];
+  need: Need;
+  purpose: string;
+  packages: PackageNames;
+}
+
+const same = (name: string): PackageNames => ({ debian: name, fedora: name, suse: name, arch: name, alpine: name });
+
+/** Everything mindi may want of a machine, in the order `mindi doctor` shows it. */
+export const PROVISIONS: readonly Provision[] = [
+  {
+    name: 'xorriso',
+    programs: ['xorriso'],
+    need: 'build',
+    purpose: 'writes the ISO',
+    packages: { ...same('xorriso'), arch: 'libisoburn' },
+  },
+  {
+    name: 'mksquashfs',
+    programs: ['mksquashfs'],
+    need: 'build',
+    purpose: 'packs the runtime and the second stage',
+    packages: { ...same('squashfs-tools'), suse: 'squashfs' },
+  },
+  {
+    name: 'busybox (static)',
+    files: ['/bin/busybox', '/usr/bin/busybox', '/usr/bin/busybox-static', '/bin/busybox.static', '/sbin/busybox'],
+    need: 'build',
+    purpose: 'the first programs on the medium, and PID 1',
+    packages: { ...same('busybox-static'), fedora: 'busybox', arch: 'busybox' },
+  },
+  {
+    name: 'isolinux.bin',
+    files: [
+      '/usr/lib/ISOLINUX/isolinux.bin',
+      '/usr/share/syslinux/isolinux.bin',
+      '/usr/lib/syslinux/bios/isolinux.bin',
+    ],
+    need: 'build',
+    purpose: 'boots the ISO by BIOS',
+    packages: { ...same('syslinux'), debian: 'isolinux', fedora: 'syslinux-nonlinux' },
+  },
+  {
+    name: 'isohdpfx.bin',
+    files: [
+      '/usr/lib/ISOLINUX/isohdpfx.bin',
+      '/usr/share/syslinux/isohdpfx.bin',
+      '/usr/lib/syslinux/bios/isohdpfx.bin',
+    ],
+    need: 'build',
+    purpose: 'boots the ISO from a USB stick by BIOS',
+    packages: { ...same('syslinux'), debian: 'isolinux', fedora: 'syslinux-nonlinux' },
+  },
+  {
+    name: 'ldlinux.c32',
+    files: [
+      '/usr/lib/syslinux/modules/bios/ldlinux.c32',
+      '/usr/share/syslinux/ldlinux.c32',
+      '/usr/lib/syslinux/bios/ldlinux.c32',
+    ],
+    need: 'build',
+    purpose: 'the boot menu by BIOS',
+    packages: { ...same('syslinux'), debian: 'syslinux-common', fedora: 'syslinux-nonlinux' },
+  },
+  {
+    name: 'grub-mkimage',
+    programs: ['grub-mkimage', 'grub2-mkimage'],
+    need: 'build',
+    purpose: 'makes the UEFI boot loader',
+    packages: { debian: 'grub-common', fedora: 'grub2-tools', suse: 'grub2', arch: 'grub', alpine: 'grub' },
+  },
+  {
+    name: 'GRUB x86_64-efi',
+    files: ['/usr/lib/grub/x86_64-efi/moddep.lst', '/usr/share/grub2/x86_64-efi/moddep.lst'],
+    need: 'build',
+    purpose: 'the UEFI boot loader’s parts',
+    packages: {
+      debian: 'grub-efi-amd64-bin',
+      fedora: 'grub2-efi-x64-modules',
+      suse: 'grub2-x86_64-efi',
+      arch: 'grub',
+      alpine: 'grub-efi',
+    },
+  },
+  {
+    name: 'mtools',
+    programs: ['mcopy'],
+    need: 'build',
+    purpose: 'writes the FAT image UEFI boots from',
+    packages: same('mtools'),
+  },
+  {
+    name: 'depmod',
+    programs: ['depmod'],
+    need: 'kernel',
+    purpose: 'indexes the modules of a kernel package',
+    packages: same('kmod'),
+  },
+  {
+    name: 'bsdtar',
+    programs: ['bsdtar'],
+    need: 'kernel',
+    purpose: 'unpacks kernel packages of every distribution',
+    packages: {
+      debian: 'libarchive-tools',
+      fedora: 'bsdtar',
+      suse: 'bsdtar',
+      arch: 'libarchive',
+      alpine: 'libarchive-tools',
+    },
+  },
+  {
+    name: 'apt-get',
+    programs: ['apt-get'],
+    need: 'kernel',
+    purpose: 'fetches Debian kernels, the failsafe kernel too',
+    packages: { debian: 'apt', fedora: 'apt', arch: 'apt' },
+  },
+  {
+    name: 'qemu-system-x86_64',
+    programs: ['qemu-system-x86_64'],
+    need: 'boot',
+    purpose: 'boots media for a test',
+    packages: {
+      debian: 'qemu-system-x86',
+      fedora: 'qemu-system-x86-core',
+      suse: 'qemu-x86',
+      arch: 'qemu-system-x86',
+      alpine: 'qemu-system-x86_64',
+    },
+  },
+  {
+    name: 'OVMF',
+    files: [
+      '/usr/share/OVMF/OVMF_CODE_4M.fd',
+      '/usr/share/OVMF/OVMF_CODE.fd',
+      '/usr/share/edk2/ovmf/OVMF_CODE.fd',
+      '/usr/share/edk2/x64/OVMF_CODE.4m.fd',
+      '/usr/share/qemu/ovmf-x86_64-4m-code.bin',
+      '/usr/share/OVMF/OVMF.fd',
+    ],
+    need: 'boot',
+    purpose: 'UEFI firmware for such a test',
+    packages: { debian: 'ovmf', fedora: 'edk2-ovmf', suse: 'qemu-ovmf-x86_64', arch: 'edk2-ovmf', alpine: 'ovmf' },
+  },
+  medium('LVM', ['lvm', 'pvs', 'vgcfgrestore'], 'logical volumes', same('lvm2')),
+  medium('dmsetup', ['dmsetup'], 'device-mapper', { ...same('device-mapper'), debian: 'dmsetup' }),
+  medium('thin_check', ['thin_check', 'thin_restore'], 'thin volumes', {
+    ...same('thin-provisioning-tools'),
+    fedora: 'device-mapper-persistent-data',
+  }),
+  medium('mdadm', ['mdadm'], 'software RAID', same('mdadm')),
+  medium('cryptsetup', ['cryptsetup'], 'LUKS volumes', { ...same('cryptsetup'), debian: 'cryptsetup-bin' }),
+  medium('multipath', ['multipath'], 'disks with several paths', {
+    ...same('multipath-tools'),
+    fedora: 'device-mapper-multipath',
+  }),
+  medium('iscsiadm', ['iscsiadm'], 'iSCSI disks', { ...same('open-iscsi'), fedora: 'iscsi-initiator-utils' }),
+  medium('lsblk', ['lsblk', 'wipefs', 'findmnt'], 'the mountlist: block devices', {
+    ...same('util-linux'),
+    alpine: 'lsblk',
+  }),
+  medium('blkid', ['blkid', 'losetup', 'mkswap', 'swaplabel'], 'the mountlist: labels and UUIDs', {
+    ...same('util-linux'),
+    alpine: 'blkid',
+  }),
+  medium('mount', ['mount', 'umount', 'swapon'], 'mounting', {
+    ...same('util-linux'),
+    debian: 'mount',
+    alpine: 'mount',
+  }),
+  medium('sfdisk', ['sfdisk', 'fdisk', 'cfdisk'], 'partition tables', {
+    ...same('util-linux'),
+    debian: 'fdisk',
+    alpine: 'sfdisk',
+  }),
+  medium('gdisk', ['gdisk', 'sgdisk'], 'GPT partition tables', {
+    ...same('gptfdisk'),
+    debian: 'gdisk',
+    fedora: 'gdisk',
+  }),
+  medium('parted', ['parted', 'partprobe'], 'partition tables', same('parted')),
+  medium(
+    'ext2/3/4',
+    ['mkfs.ext4', 'mke2fs', 'e2fsck', 'resize2fs', 'tune2fs', 'dumpe2fs'],
+    'filesystem',
+    same('e2fsprogs'),
+  ),
+  medium('XFS', ['mkfs.xfs', 'xfs_repair', 'xfs_growfs', 'xfs_admin'], 'filesystem', same('xfsprogs')),
+  medium('Btrfs', ['mkfs.btrfs', 'btrfs', 'btrfstune'], 'filesystem', { ...same('btrfs-progs'), suse: 'btrfsprogs' }),
+  medium('F2FS', ['mkfs.f2fs', 'fsck.f2fs'], 'filesystem', same('f2fs-tools')),
+  medium('JFS', ['mkfs.jfs', 'jfs_fsck', 'fsck.jfs'], 'filesystem', same('jfsutils')),
+  medium('FAT', ['mkfs.vfat', 'fsck.vfat', 'fatlabel'], 'filesystem of EFI partitions', same('dosfstools')),
+  medium('exFAT', ['mkfs.exfat', 'fsck.exfat'], 'filesystem', same('exfatprogs')),
+  medium('NTFS', ['ntfsfix', 'mkfs.ntfs', 'mkntfs', 'ntfs-3g', 'ntfsclone'], 'filesystem', {
+    ...same('ntfs-3g'),
+    fedora: 'ntfsprogs',
+    suse: 'ntfsprogs',
+    alpine: 'ntfs-3g-progs',
+  }),
+  medium('ddrescue', ['ddrescue'], 'copies failing disks', {
+    ...same('ddrescue'),
+    debian: 'gddrescue',
+    suse: 'gnu_ddrescue',
+  }),
+  medium('testdisk', ['testdisk', 'photorec'], 'finds lost partitions and files', same('testdisk')),
+  medium('smartctl', ['smartctl'], 'disk health', same('smartmontools')),
+  medium('nvme', ['nvme'], 'NVMe disks', same('nvme-cli')),
+  medium('hdparm', ['hdparm'], 'ATA disks', same('hdparm')),
+  medium('lsscsi', ['lsscsi'], 'lists SCSI devices', same('lsscsi')),
+  medium('sg_inq', ['sg_inq', 'sg_map', 'sg_scan'], 'talks to SCSI devices', {
+    ...same('sg3_utils'),
+    debian: 'sg3-utils',
+  }),
+  medium('mt', ['mt', 'mt-st', 'stinit'], 'tapes', same('mt-st')),
+  medium('dmidecode', ['dmidecode'], 'tells the machine’s model', same('dmidecode')),
+  medium('lspci', ['lspci'], 'PCI devices', same('pciutils')),
+  medium('lsusb', ['lsusb'], 'USB devices', same('usbutils')),
+  medium('efibootmgr', ['efibootmgr'], 'UEFI boot entries', same('efibootmgr')),
+  medium('ip', ['ip', 'ss', 'bridge'], 'network', { ...same('iproute2'), fedora: 'iproute' }),
+  medium('ethtool', ['ethtool'], 'network cards', same('ethtool')),
+  medium('ssh', ['ssh', 'scp', 'sftp'], 'restore data from another machine', {
+    ...same('openssh-clients'),
+    debian: 'openssh-client',
+    arch: 'openssh',
+    alpine: 'openssh-client',
+  }),
+  medium('rsync', ['rsync'], 'restore data from another machine', same('rsync')),
+  medium('NFS', ['mount.nfs', 'mount.nfs4', 'showmount'], 'restore data on NFS', {
+    ...same('nfs-utils'),
+    debian: 'nfs-common',
+    suse: 'nfs-client',
+  }),
+  medium('CIFS', ['mount.cifs'], 'restore data on a Windows share', same('cifs-utils')),
+  medium('loadkeys', ['loadkeys', 'setfont', 'kbd_mode'], 'keyboard layouts', same('kbd')),
+  medium('nano', ['nano'], 'editor', same('nano')),
+  medium('vi', ['vim.tiny', 'vim', 'vi'], 'editor', {
+    debian: 'vim-tiny',
+    fedora: 'vim-minimal',
+    suse: 'vim-small',
+    arch: 'vim',
+    alpine: 'vim',
+  }),
+  medium('less', ['less'], 'reads logs', same('less')),
+  medium('strace', ['strace'], 'shows what a program does', same('strace')),
+];
+
+function medium(name: string, programs: string[], purpose: string, packages: PackageNames): Provision {
+  return { name, programs, need: 'medium', purpose, packages };
+}
+
+/** Programs of packages nothing in the table above asks for by itself. */
+const MORE: readonly { programs: string[]; packages: PackageNames }[] = [
+  { programs: ['mformat', 'mmd', 'mdir', 'mtype'], packages: same('mtools') },
+  { programs: ['modprobe', 'modinfo', 'kmod', 'lsmod', 'insmod', 'rmmod'], packages: same('kmod') },
+  { programs: ['unsquashfs', 'sqfstar'], packages: { ...same('squashfs-tools'), suse: 'squashfs' } },
+  { programs: ['busybox'], packages: { ...same('busybox-static'), fedora: 'busybox', arch: 'busybox' } },
+  { programs: ['strip', 'objcopy', 'readelf', 'strings'], packages: same('binutils') },
+  { programs: ['apt-cache'], packages: { debian: 'apt', fedora: 'apt', arch: 'apt' } },
+  { programs: ['tar'], packages: same('tar') },
+  { programs: ['gzip'], packages: same('gzip') },
+  { programs: ['bzip2'], packages: same('bzip2') },
+  { programs: ['zstd'], packages: same('zstd') },
+  { programs: ['xz'], packages: { ...same('xz'), debian: 'xz-utils' } },
+  { programs: ['cpio'], packages: same('cpio') },
+  { programs: ['dd', 'chroot', 'sha256sum', 'df', 'stat'], packages: same('coreutils') },
+  { programs: ['bash'], packages: same('bash') },
+  { programs: ['ps', 'top', 'free', 'pgrep'], packages: { ...same('procps-ng'), debian: 'procps', suse: 'procps' } },
+  { programs: ['curl'], packages: same('curl') },
+  {
+    programs: ['grub-install', 'grub2-install'],
+    packages: { debian: 'grub2-common', fedora: 'grub2-tools', suse: 'grub2', arch: 'grub', alpine: 'grub' },
+  },
+  { programs: ['mtx'], packages: same('mtx') },
+];
+
+/**
+ * The package that brings a program or a file, by its name or path: what an error says to install.
+ * @param distro this machine's if not given; Debian's name where a distribution is unknown or has none
+ */
+export function packageFor(programOrFile: string, distro: Distro | undefined = thisDistro()): string | undefined {
+  const name = basename(programOrFile);
+  const names =
+    PROVISIONS.find((one) => one.files?.includes(programOrFile)) ??
+    [...PROVISIONS, ...MORE].find((one) => one.programs?.includes(name)) ??
+    PROVISIONS.find((one) => one.files?.some((file) => basename(file) === name));
+  return names && (names.packages[distro ?? 'debian'] ?? names.packages.debian);
+}
