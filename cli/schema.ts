@@ -14,8 +14,7 @@ export function schemaCommand(): Command {
     .option('--json', 'the same: it is always JSON')
     .addHelpText('after', EXAMPLES)
     .action(async () => {
-      const { ProfileSchema } = await import('../builder/profile/schema.ts');
-      const { $schema, $id, title, description, ...rest } = ProfileSchema;
-      answerJson({ $schema, $id, title, description, ...rest });
+      const { ProfileSchema, SCHEMA_HEAD } = await import('../builder/profile/schema.ts');
+      answerJson({ ...SCHEMA_HEAD, ...ProfileSchema });
     });
 }

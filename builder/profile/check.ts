@@ -67,60 +67,99 @@ function chosenBranches(errors: readonly ErrorObject[]): ErrorObject[] {
 
 /** Index of the branch whose errors help: an object's by its keys, else one that takes any value of that type. */
 function branchMeant(branches: readonly Schema[], value: unknown): number | undefined {
-  if (typeof value !== 'object' || value === null) {
-    const open = branches.findIndex((branch) => branch.type === typeof value && !branch.enum && !('const' in branch));
-    return open < 0 ? undefined : open;
-  }
-  const shared = (branch: Schema) =>
-    Object.keys(value).filter((key) => Object.hasOwn(branch.properties ?? {}, key)).length;
-  const best = branches.reduce((most, branch, i) => (shared(branch) > shared(branches[most] ?? {}) ? i : most), 0);
-  return shared(branches[best] ?? {}) > 0 ? best : undefined;
+  const index = Array.isArray(value) || value === null ? -1 : branches.findIndex(({ type }) => type === typeof value);
+  const branch = branches[index];
+  if (!branch || branch.enum || 'const' in branch) return undefined;
+  if (!branch.properties) return index;
+  const keys = Object.keys(value as object);
+  const shared = branches.map(({ properties = {} }) => keys.filter((key) => Object.hasOwn(properties, key)).length);
+  const most = Math.max(...shared);
+  if (most > 0) return shared.indexOf(most);
+  return branches.filter(({ properties }) => properties).length === 1 ? index : undefined;
+}
+
+/** One ajv error and what it is about. */
+interface Finding {
+  params: Record<string, unknown>;
+  data: unknown;
+  /** What ajv says, `must be >= 0`. */
+  says: string;
+  /** The part of the schema that was not met. */
+  rule: Schema;
+  schema: Schema;
+  node: Located;
+  /** `drivers.include[0]`; empty for the whole file. */
+  at: string;
+}
+
+interface Report {
+  code: string;
+  message: string;
+  hint?: string;
+  /** The value's own place when not given. */
+  where?: string;
 }
 
 function problem(error: ErrorObject, root: Located, schema: Schema, kind: string): MindiError {
   const path = steps(error.instancePath);
   const node = nodeAt(root, path);
-  const fail = (code: string, message: string, hint?: string, where = node.place) =>
-    new MindiError(message, { code: `${kind}.${code}`, where, hint });
-  const at = dotted(path);
+  const { data, params, message: says = '' } = error;
   const rule = (error.parentSchema ?? {}) as Schema;
+  const report = error.data === null ? noValue : (REPORTS[error.keyword] ?? badValue);
+  const { code, message, hint, where } = report({ params, data, says, rule, schema, node, at: dotted(path) });
+  return new MindiError(message, { code: `${kind}.${code}`, where: where ?? node.place, hint });
+}
 
-  if (error.data === null) return fail('no-value', `${at} has no value`, 'Give it one, or leave the line out.');
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const key = String(error.params.additionalProperty);
-      const where = nodeAt(root, [...path, key]).keyPlace;
-      const known = Object.keys(rule.properties ?? {});
-      return fail('unknown-key', `unknown key ${quoted(key)}${at && ` in ${at}`}`, keyHint(key, known, schema), where);
-    }
-    case 'required': {
-      const key = String(error.params.missingProperty);
-      const says = rule.properties?.[key]?.description;
-      return fail('missing-key', `${at ? `${at}.` : ''}${key} is missing`, says && `${key}: ${says}.`, node.keyPlace);
-    }
-    case 'enum':
-    case 'const':
-    case 'anyOf':
-      return fail('unknown-value', `${at} cannot be ${quoted(error.data)}`, valueHint(error.data, rule));
-    case 'type':
-      return fail(
-        'wrong-type',
-        `${at} must be ${article(rule)}, not ${quoted(error.data)}`,
-        typeHint(error.data, rule),
-      );
-    case 'pattern':
-      return fail(
-        'bad-value',
-        `${at} cannot be ${quoted(error.data)}`,
-        rule.description && `${at}: ${rule.description}.`,
-      );
-    default:
-      return fail(
-        'bad-value',
-        `${at}: ${quoted(error.data)} ${error.message}`,
-        rule.description && `${at}: ${rule.description}.`,
-      );
-  }
+/** How a broken rule is told, by the schema's keyword. */
+const REPORTS: Record<string, (finding: Finding) => Report> = {
+  additionalProperties: unknownKey,
+  required: missingKey,
+  enum: unknownValue,
+  const: unknownValue,
+  anyOf: unknownValue,
+  type: wrongType,
+  uniqueItems: twice,
+};
+
+function unknownKey({ params, node, at, rule, schema }: Finding): Report {
+  const key = String(params.additionalProperty);
+  return {
+    code: 'unknown-key',
+    message: `unknown key ${quoted(key)}${at && ` in ${at}`}`,
+    hint: keyHint(key, Object.keys(rule.properties ?? {}), schema),
+    where: nodeAt(node, [key]).keyPlace,
+  };
+}
+
+function missingKey({ params, node, at, rule }: Finding): Report {
+  const key = String(params.missingProperty);
+  const description = rule.properties?.[key]?.description;
+  const message = `${at && `${at}.`}${key} is missing`;
+  return { code: 'missing-key', message, hint: description && `${key}: ${description}.`, where: node.keyPlace };
+}
+
+function unknownValue({ data, at, rule }: Finding): Report {
+  return { code: 'unknown-value', message: `${at} cannot be ${quoted(data)}`, hint: valueHint(data, rule) };
+}
+
+function noValue({ at }: Finding): Report {
+  return { code: 'no-value', message: `${at} has no value`, hint: 'Give it one, or leave the line out.' };
+}
+
+function wrongType({ data, at, rule }: Finding): Report {
+  const message = `${at} must be ${article(rule)}, not ${quoted(data)}`;
+  return { code: 'wrong-type', message, hint: typeHint(data, rule) };
+}
+
+function twice({ params, node, at }: Finding): Report {
+  const item = nodeAt(node, [Math.max(Number(params.i), Number(params.j))]);
+  return { code: 'bad-value', message: `${at} has ${quoted(item.value)} twice`, where: item.place };
+}
+
+function badValue({ data, at, says, rule }: Finding): Report {
+  const why = says.includes('pattern') ? 'has not the right form' : says;
+  const hint = rule.description && `${at}: ${rule.description}.`;
+  return { code: 'bad-value', message: `${at}: ${quoted(data)} ${why}`, hint };
 }
 
 /** A near key here; else the section where this key belongs; else the keys there are. */

@@ -68,10 +68,8 @@ export async function loadProfile(nameOrPath: string, options: LoadOptions = {})
 
 /** Names of the built-in profiles, sorted. */
 export function builtinProfiles(directory: string = PROFILES): string[] {
-  const files = fs.pathExistsSync(directory) ? readdirSync(directory) : [];
-  return files
-    .filter((file) => file.endsWith('.yaml'))
-    .map((file) => file.slice(0, -'.yaml'.length))
+  return yamlFiles(directory)
+    .map((file) => file.replace(YAML, ''))
     .sort();
 }
 
@@ -134,10 +132,17 @@ function notFound(nameOrPath: string, file: string, builtins: string, where: str
 
 /** The YAML files beside a file that is not there, named as the person named it. */
 function siblings(nameOrPath: string, file: string): string[] {
-  const directory = dirname(file);
-  if (!fs.pathExistsSync(directory)) return [];
-  const files = readdirSync(directory).filter((name) => YAML.test(name));
-  return files.map((name) => (nameOrPath.includes('/') ? join(dirname(nameOrPath), name) : name));
+  const prefix = nameOrPath.slice(0, nameOrPath.lastIndexOf('/') + 1);
+  return yamlFiles(dirname(file)).map((name) => prefix + name);
+}
+
+/** Names for suggestions only, so a directory that cannot be read simply has none. */
+function yamlFiles(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((name) => YAML.test(name));
+  } catch {
+    return [];
+  }
 }
 
 const isSame = (one: string, other: string) => realpathSync(one) === realpathSync(other);

@@ -1,7 +1,7 @@
 import { MindiError } from '../../contract/error.ts';
 
 /** More than a person reads at once; the rest is only counted. */
-const MOST_SHOWN = 20;
+const MOST_SHOWN = 50;
 
 /** All problems of one file as one error, `FILE: 3 problems:`; a single one stays itself. */
 export function together(problems: readonly MindiError[], file: string, code: string): MindiError {

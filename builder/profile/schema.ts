@@ -50,6 +50,14 @@ const KernelSource = Type.Union(
   { description: 'which kernel boots the medium' },
 );
 
+/** What the schema says of itself; printed first. */
+export const SCHEMA_HEAD = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  $id: 'urn:mindi:profile',
+  title: 'mindi profile',
+  description: 'One rescue medium of mindi. What a profile does not say is as in the profile it extends.',
+};
+
 export const ProfileSchema = Type.Object(
   {
     name: Type.String({
@@ -150,13 +158,7 @@ export const ProfileSchema = Type.Object(
       ram: Type.Optional(mebibytesOrNull('MiB of RAM the medium may need; null: no limit')),
     }),
   },
-  {
-    ...closed,
-    $schema: 'https://json-schema.org/draft/2020-12/schema',
-    $id: 'urn:mindi:profile',
-    title: 'mindi profile',
-    description: 'One rescue medium of mindi. What a profile does not say is as in the profile it extends.',
-  },
+  { ...closed, ...SCHEMA_HEAD },
 );
 
 /** A profile as a person writes it: everything optional but the name. */

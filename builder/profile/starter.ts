@@ -1,7 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { open, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { basename, dirname } from 'node:path';
-import fs from 'fs-extra';
+import { basename } from 'node:path';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { type FoundKernel, findKernel } from '../kernel/find.ts';
 import type { Medium } from './schema.ts';
@@ -25,8 +24,11 @@ export function thisMachine(): StarterFacts {
 /** A profile name made of a host's: `Web_01.example.org` -> `web_01`; `rescue` when nothing of it can stay. */
 export function profileName(host: string): string {
   const label = host.toLowerCase().split('.')[0] ?? '';
-  const name = label.replace(/[^a-z0-9_-]+/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  return name.slice(0, 64) || 'rescue';
+  const name = label
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .slice(0, 64)
+    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
+  return name || 'rescue';
 }
 
 /** The text of a commented profile to start from: short, because what it does not say is as in `standalone`. */
@@ -79,21 +81,20 @@ function kernelComment(found: FoundKernel | undefined): string {
 }
 
 /**
- * Writes a starter profile to a new file, its directories too; never over one that is there, never half.
+ * Writes a starter profile to a new file; never over one that is there, never half.
  * @throws MindiError `new.exists` or `new.unwritable`.
  */
 export async function createStarter(file: string, facts: StarterFacts): Promise<void> {
+  const handle = await open(file, 'wx').catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST' ? exists(file) : unwritable(file, error);
+  });
   try {
-    await fs.ensureDir(dirname(file));
+    await handle.writeFile(starterProfile(facts));
   } catch (error) {
+    await unlink(file);
     throw unwritable(file, error);
-  }
-  try {
-    await writeFile(file, starterProfile(facts), { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(file);
-    await fs.remove(file).catch(() => {});
-    throw unwritable(file, error);
+  } finally {
+    await handle.close();
   }
 }
 
@@ -105,8 +106,19 @@ function exists(file: string): MindiError {
   });
 }
 
+const REASONS: Record<string, string> = {
+  ENOENT: 'its directory is not there',
+  EISDIR: 'it names a directory',
+  ENOTDIR: 'its directory is a file',
+  EACCES: 'you may not write there',
+  EROFS: 'the filesystem is read-only',
+  ENOSPC: 'the disk is full',
+};
+
+const reason = (error: unknown) => REASONS[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+
 function unwritable(file: string, error: unknown): MindiError {
-  return new MindiError(`this cannot be written: ${messageOf(error)}`, {
+  return new MindiError(`this cannot be written: ${reason(error)}`, {
     code: 'new.unwritable',
     where: file,
     hint: 'Name a file in a directory you may write to: `mindi new FILE.yaml`.',

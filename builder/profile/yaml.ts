@@ -108,7 +108,12 @@ class Reader {
   #parse(): Located | undefined {
     try {
       // uniqueKeys compares every key with every other; #mapping looks them up instead.
-      const document = parseDocument(this.#text, { schema: 'core', uniqueKeys: false, prettyErrors: false });
+      const document = parseDocument(this.#text, {
+        schema: 'core',
+        resolveKnownTags: false,
+        uniqueKeys: false,
+        prettyErrors: false,
+      });
       this.#syntaxErrors([...document.errors, ...document.warnings]);
       if (this.#problems.length > 0) return undefined;
       const { contents } = document;
