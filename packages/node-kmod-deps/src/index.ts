@@ -1,1 +1,5 @@
-export {};
+export { MAX_MODULE_BYTES } from './decompress.ts';
+export { type Modinfo, modinfoValues, type ReadOptions, readImports, readModinfo, readModule } from './modinfo.ts';
+export { type OpenOptions, openTree, writeMetadata } from './open.ts';
+export * from './tree.ts';
+export { storedPath, trimMetadata } from './trim.ts';
