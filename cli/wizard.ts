@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { confirm, intro, isCancel, log, note, outro } from '@clack/prompts';
+import { confirm, intro, isCancel, log, outro } from '@clack/prompts';
 import fs from 'fs-extra';
 import { MEDIA, type Medium } from '../builder/profile/schema.ts';
 import { createStarter, profileName, type StarterFacts, thisMachine } from '../builder/profile/starter.ts';
@@ -56,7 +56,7 @@ async function prepare(profile: string, machine: StarterFacts, terminal: Termina
   for (const medium of MEDIA) if (await ask(MEDIUM_QUESTIONS[medium], true, terminal)) media.push(medium);
   if (media.length === 0) return false;
   await createStarter(profile, { ...machine, kernel, media });
-  note(`Your answers are in ${profile}; next time: mindi build ${profile}`, 'Profile written', terminal);
+  log.success(`Your answers are in ${profile}; next time: mindi build ${profile}`, terminal);
   return true;
 }
 

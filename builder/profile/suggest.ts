@@ -7,7 +7,7 @@ const LONGEST = 64;
  * The candidate a person most likely meant by `word`: the nearest by edit distance, case and `_`/`-` aside, when not
  * more than about a third of its letters differ.
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+function nearest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > LONGEST) return undefined;
   const folded = fold(word);
   let best: string | undefined;

@@ -38,7 +38,7 @@ export async function readYaml(file: string, kind: string): Promise<Located> {
 }
 
 /** The same for a text; `file` is only named in places. */
-export function parseYaml(text: string, file: string, kind: string): Located {
+function parseYaml(text: string, file: string, kind: string): Located {
   return new Reader(text, file, kind).read();
 }
 
