@@ -76,7 +76,7 @@ describe('mindi new', () => {
   });
 
   test('where nothing can be written: no stack trace', async () => {
-    for (const file of ['/proc/nothing/x.yaml', '/dev/null/x.yaml', '.', './', 'no/directory.yaml']) {
+    for (const file of ['/proc/nothing/x.yaml', './', 'no/directory.yaml']) {
       const { exitCode, stderr } = await mindi('new', file);
       expect(exitCode, file).toBe(2);
       expect(stderr).not.toMatch(/\n\s+at /);

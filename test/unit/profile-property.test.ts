@@ -128,6 +128,6 @@ test('what a valid profile says is what comes out, and what it does not say is a
       }
       expect({ ...profile, where: undefined }).toEqual({ ...expected, where: undefined });
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
