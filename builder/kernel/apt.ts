@@ -46,7 +46,7 @@ export async function fetchKernelPackages(name: string, directory: string, sourc
       if (problem?.code !== 'tool.failed') problem = error;
     }
   }
-  throw problem;
+  throw problem?.code === 'tool.failed' ? notFetched(name, problem) : problem;
 }
 
 async function fetchFrom(view: View, name: string, directory: string): Promise<string[]> {
@@ -148,6 +148,14 @@ function unknownPackage(name: string): MindiError {
   return new MindiError(`apt knows no package ${name}`, {
     code: 'kernel.package-unknown',
     hint: 'Check the name with `apt-cache policy`, or name a .deb, .rpm, .pkg.tar.zst or .apk file.',
+  });
+}
+
+function notFetched(name: string, cause: MindiError): MindiError {
+  return new MindiError(`cannot fetch the kernel package ${name}: ${cause.message}`, {
+    code: 'kernel.fetch-failed',
+    hint: 'Is the network up? A kernel fetched once needs none; or name a kernel package file.',
+    cause,
   });
 }
 

@@ -6,6 +6,7 @@ const PATHS: { path: string[]; or?: RegExp }[] = [
   { path: ['kernel', 'image'] },
   { path: ['kernel', 'modules'] },
   { path: ['kernel', 'package'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
+  { path: ['kernel', 'package', '*'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
   { path: ['mountlist', 'file'] },
   { path: ['drivers', 'sets', '*'], or: /\/|\.ya?ml$/ },
   { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },

@@ -40,8 +40,15 @@ const KernelSource = Type.Union(
     ),
     Type.Object(
       {
-        package: text(
-          'a Debian package name, or a .deb, .rpm, .pkg.tar.zst or .apk file (with a / in it or that ending)',
+        package: Type.Union(
+          [
+            text('a package’s name or file'),
+            Type.Array(text('a file'), { minItems: 1, description: 'a list of files' }),
+          ],
+          {
+            description:
+              'a Debian package name, or a .deb, .rpm, .pkg.tar.zst or .apk file (with a / in it or that ending); a list of files where a distribution splits its kernel',
+          },
         ),
       },
       closed,

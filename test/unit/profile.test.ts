@@ -168,7 +168,7 @@ describe('a profile that is wrong', () => {
 
   test.each([
     ['kernel: { image: a, modulse: b }', ['missing-key', 'unknown-key']],
-    ['kernel: { package: [a] }', ['wrong-type']],
+    ['kernel: { package: { a: b } }', ['unknown-value']],
     ['kernel: /boot/vmlinuz', ['unknown-value']],
     ['kernel: 6.1', ['unknown-value']],
     ['kernel: [auto]', ['unknown-value']],
