@@ -67,7 +67,8 @@ function chosenBranches(errors: readonly ErrorObject[]): ErrorObject[] {
 
 /** Index of the branch whose errors help: an object's by its keys, else one that takes any value of that type. */
 function branchMeant(branches: readonly Schema[], value: unknown): number | undefined {
-  const index = Array.isArray(value) || value === null ? -1 : branches.findIndex(({ type }) => type === typeof value);
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  const index = value === null ? -1 : branches.findIndex(({ type }) => type === kind);
   const branch = branches[index];
   if (!branch || branch.enum || 'const' in branch) return undefined;
   if (!branch.properties) return index;
@@ -82,7 +83,7 @@ function branchMeant(branches: readonly Schema[], value: unknown): number | unde
 interface Finding {
   params: Record<string, unknown>;
   data: unknown;
-  /** What ajv says, `must be >= 0`. */
+  /** `must be >= 0`. */
   says: string;
   /** The part of the schema that was not met. */
   rule: Schema;
@@ -103,12 +104,20 @@ interface Report {
 function problem(error: ErrorObject, root: Located, schema: Schema, kind: string): MindiError {
   const path = steps(error.instancePath);
   const node = nodeAt(root, path);
-  const { data, params, message: says = '' } = error;
+  const { data, params } = error;
+  const says = SAYS[error.keyword] ?? error.message ?? '';
   const rule = (error.parentSchema ?? {}) as Schema;
   const report = error.data === null ? noValue : (REPORTS[error.keyword] ?? badValue);
   const { code, message, hint, where } = report({ params, data, says, rule, schema, node, at: dotted(path) });
   return new MindiError(message, { code: `${kind}.${code}`, where: where ?? node.place, hint });
 }
+
+/** Where ajv's own words would puzzle. */
+const SAYS: Record<string, string> = {
+  pattern: 'has not the right form',
+  minItems: 'must not be empty',
+  minLength: 'must not be empty',
+};
 
 /** How a broken rule is told, by the schema's keyword. */
 const REPORTS: Record<string, (finding: Finding) => Report> = {
@@ -157,9 +166,8 @@ function twice({ params, node, at }: Finding): Report {
 }
 
 function badValue({ data, at, says, rule }: Finding): Report {
-  const why = says.includes('pattern') ? 'has not the right form' : says;
   const hint = rule.description && `${at}: ${rule.description}.`;
-  return { code: 'bad-value', message: `${at}: ${quoted(data)} ${why}`, hint };
+  return { code: 'bad-value', message: `${at}: ${quoted(data)} ${says}`, hint };
 }
 
 /** A near key here; else the section where this key belongs; else the keys there are. */
