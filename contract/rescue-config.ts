@@ -16,6 +16,8 @@ export interface RescueConfig {
   essential: string[];
   restore: { mode: RestoreMode; source: string | null };
   keymap: string | null;
+  /** The profile's network.ip: `dhcp` brings the network up at boot; none or absent does not. */
+  ip?: string | null;
 }
 
 /** A medium is recognised by holding this file with this size; it is used only when the hash is right. */

@@ -1,0 +1,39 @@
+import type { BootParameters } from '../contract/boot-parameters.ts';
+import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
+import type { Consoles } from './consoles.ts';
+import type { Device } from './devices.ts';
+import type { KernelModules } from './kernel-modules.ts';
+import { log, uptime } from './log.ts';
+
+/** What the steps share: what was asked for, what they work with, and what they found. */
+export interface Boot {
+  config: RescueConfig;
+  parameters: BootParameters;
+  mode: RestoreMode;
+  consoles: Consoles;
+  modules: KernelModules;
+  /** Devices that ask for a driver, as far as they have appeared. */
+  devices: Device[];
+  /** Where the second stage came from: a device node or `initrd`; null as long as it is not there. */
+  medium: string | null;
+  /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
+  problems: string[];
+}
+
+/** One step of the boot. It throws only for what it did not expect; that too becomes a problem and the next step follows. */
+export interface Step {
+  name: string;
+  run(boot: Boot): Promise<void>;
+}
+
+/** A timed line for people: on every console and in the log. */
+export function tell(boot: Boot, text: string): void {
+  log(text);
+  boot.consoles.write(`mindi: ${uptime().toFixed(1).padStart(5)} s  ${text}\n`);
+}
+
+/** Remembers what went wrong and says it at once. */
+export function problem(boot: Boot, sentence: string): void {
+  boot.problems.push(sentence);
+  tell(boot, `PROBLEM: ${sentence}`);
+}

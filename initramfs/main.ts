@@ -1,0 +1,54 @@
+/** The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. */
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { parseBootParameters } from '../contract/boot-parameters.ts';
+import { type Boot, problem, tell } from './boot.ts';
+import { Consoles } from './consoles.ts';
+import { watchDevices } from './hotplug.ts';
+import { KernelModules } from './kernel-modules.ts';
+import { log, uptime } from './log.ts';
+import { readRescueConfig } from './rescue-config.ts';
+import { STEPS } from './steps/index.ts';
+
+/** Tells the supervisor that it was us who failed. */
+const CRASHED = 70;
+
+async function main(): Promise<void> {
+  const boot = await start();
+  tell(boot, `mindi rescue system "${boot.config.name}", ${boot.mode} mode`);
+  for (const step of STEPS) {
+    const began = uptime();
+    try {
+      await step.run(boot);
+    } catch (error) {
+      log(String((error as Error).stack));
+      problem(boot, `The step "${step.name}" failed: ${(error as Error).message}`);
+    }
+    log(`step ${step.name}: ${(uptime() - began).toFixed(2)} s`);
+  }
+  await watchDevices(boot);
+}
+
+async function start(): Promise<Boot> {
+  log(`init started, runtime ${process.version}`);
+  const problems: string[] = [];
+  const config = readRescueConfig(problems);
+  const parameters = parseBootParameters(readFileSync('/proc/cmdline', 'utf8'));
+  problems.push(...parameters.problems);
+  const consoles = new Consoles();
+  await consoles.open();
+  const modules = new KernelModules(release(), parameters);
+  const mode = parameters.mode ?? config.restore.mode;
+  return { config, parameters, mode, consoles, modules, devices: [], medium: null, problems };
+}
+
+function crash(error: unknown): never {
+  const text = error instanceof Error ? String(error.stack) : String(error);
+  log(`CRASH: ${text}`);
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exit(CRASHED);
+}
+
+process.on('uncaughtException', crash);
+process.on('unhandledRejection', crash);
+await main();

@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { log } from './log.ts';
+
+export const BUSYBOX = '/usr/bin/busybox';
+
+export interface ProcessResult {
+  /** Exit code; 127 when it could not be started, 124 when it was stopped at its limit. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ProcessOptions {
+  input?: string | Uint8Array;
+  /** Seconds until it is killed and given up, even where a hung device keeps the kernel from ending it. */
+  limit?: number;
+}
+
+/** Runs a program and waits. Never throws: a failure is an answer. Logged with its time and what it complained of. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
+  const started = performance.now();
+  const result = await start(program, args, options);
+  const seconds = ((performance.now() - started) / 1000).toFixed(2);
+  log(`run ${[program, ...args].join(' ')}: exit ${result.code} in ${seconds} s`);
+  for (const line of result.stderr.trim().split('\n').filter(Boolean)) log(`  | ${line}`);
+  return result;
+}
+
+/** The same with a busybox applet, which is there whatever the second stage brought. */
+export function busybox(args: readonly string[], options: ProcessOptions = {}): Promise<ProcessResult> {
+  return run(BUSYBOX, args, options);
+}
+
+/** The last line a failed program said, without its own name before it. */
+export function complaint({ code, stderr }: ProcessResult): string {
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  return last.replace(/^[\w.-]+: /, '') || `exit ${code}`;
+}
+
+function start(program: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
+  const { promise, resolve } = Promise.withResolvers<ProcessResult>();
+  const limit = options.limit ?? 60;
+  const child = spawn(program, args, { stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+  const result: ProcessResult = { code: 127, stdout: '', stderr: '' };
+  const timer = setTimeout(() => {
+    child.kill('SIGKILL');
+    resolve({ ...result, code: 124, stderr: `${result.stderr}no answer within ${limit} seconds` });
+  }, limit * 1000);
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    result.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    result.stderr += text;
+  });
+  child.stdin?.on('error', () => {}).end(options.input);
+  child.on('error', (error) => {
+    clearTimeout(timer);
+    resolve({ ...result, stderr: error.message });
+  });
+  child.on('close', (code, signal) => {
+    clearTimeout(timer);
+    resolve({ ...result, code: code ?? 1, stderr: signal ? `${result.stderr}ended by ${signal}` : result.stderr });
+  });
+  return promise;
+}

@@ -1,0 +1,87 @@
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
+import { type Boot, problem, tell } from './boot.ts';
+import { forgetDevices } from './coldplug.ts';
+import { type Candidate, candidates, look, unmountMedium, verify } from './medium.ts';
+import { busybox, complaint } from './process.ts';
+
+/** Seconds after which people are told how far the check has come, and how often. */
+const TELL_EVERY = 2000;
+
+/** Candidates that were looked at already; a drive with another disc is a new one. */
+const lookedAt = new Set<string>();
+
+/** Looks at every block device not seen before and takes the second stage from the first that has it. */
+export async function tryMedium(boot: Boot, stage: SecondStage): Promise<void> {
+  for (const candidate of candidates()) {
+    if (boot.medium !== null) return;
+    if (lookedAt.has(candidate.key)) continue;
+    lookedAt.add(candidate.key);
+    await tryCandidate(boot, stage, candidate);
+  }
+}
+
+async function tryCandidate(boot: Boot, stage: SecondStage, { device }: Candidate): Promise<void> {
+  const looked = await look(device, stage, boot.modules);
+  if (!looked.found) {
+    if (looked.problem) problem(boot, looked.problem);
+    return;
+  }
+  tell(boot, `found the medium: ${device}`);
+  if (!(await take(boot, stage, join(PATHS.medium, stage.path), device))) await unmountMedium();
+}
+
+/** The second stage of a profile that folds it into the initrd. */
+export async function takeFromInitrd(boot: Boot, stage: SecondStage): Promise<void> {
+  await take(boot, stage, PATHS.stage2Image, 'initrd');
+}
+
+async function take(boot: Boot, stage: SecondStage, file: string, from: string): Promise<boolean> {
+  const wrong = existsSync(file) ? await verify(file, stage, progress(boot)) : 'it is not there';
+  if (wrong) {
+    problem(
+      boot,
+      `The second stage on ${from} is not used: ${wrong}. The medium or its drive is damaged; write it again.`,
+    );
+    return false;
+  }
+  const failure = await mountStage(boot, file);
+  if (failure) {
+    problem(boot, `The second stage on ${from} is right, but ${failure}.`);
+    return false;
+  }
+  boot.medium = from;
+  copyConfiguration();
+  boot.modules.reload();
+  forgetDevices(boot);
+  return true;
+}
+
+/** Puts it over /usr. Nothing of it is ever written. */
+async function mountStage(boot: Boot, file: string): Promise<string | null> {
+  await boot.modules.loadAll(['loop', 'squashfs', 'overlay']);
+  mkdirSync(PATHS.stage2Mount, { recursive: true });
+  const squashfs = await busybox(['mount', '-t', 'squashfs', '-o', 'ro,loop,nodev', file, PATHS.stage2Mount]);
+  if (squashfs.code !== 0) return `it cannot be mounted: ${complaint(squashfs)}`;
+  const layers = `ro,lowerdir=${PATHS.stage2Mount}/usr:/usr`;
+  const overlay = await busybox(['mount', '-t', 'overlay', '-o', layers, 'overlay', '/usr']);
+  if (overlay.code === 0) return null;
+  await busybox(['umount', PATHS.stage2Mount]);
+  return `it cannot be put over /usr: ${complaint(overlay)}`;
+}
+
+/** What the initrd has in /etc stays: it is newer than the second stage. */
+function copyConfiguration(): void {
+  const from = join(PATHS.stage2Mount, 'etc');
+  if (existsSync(from)) cpSync(from, '/etc', { recursive: true, force: false, verbatimSymlinks: true });
+}
+
+function progress(boot: Boot): (part: number) => void {
+  let last = performance.now();
+  return (part) => {
+    if (performance.now() - last < TELL_EVERY) return;
+    last = performance.now();
+    tell(boot, `checking the second stage: ${Math.floor(part * 100)} %`);
+  };
+}

@@ -1,0 +1,12 @@
+import type { Step } from '../boot.ts';
+import { clock } from './clock.ts';
+import { coldplugStep } from './coldplug.ts';
+import { essentialModules } from './essential-modules.ts';
+import { keymap } from './keymap.ts';
+import { medium } from './medium.ts';
+import { mounts } from './mounts.ts';
+import { network } from './network.ts';
+import { ready } from './ready.ts';
+
+/** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
+export const STEPS: readonly Step[] = [mounts, essentialModules, coldplugStep, medium, keymap, clock, network, ready];

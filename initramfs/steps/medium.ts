@@ -1,0 +1,40 @@
+import type { SecondStage } from '../../contract/rescue-config.ts';
+import { type Boot, problem, type Step, tell } from '../boot.ts';
+import { coldplug, loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
+import { takeFromInitrd, tryMedium } from '../second-stage.ts';
+import { deviceEvent, eventNumber } from '../settle.ts';
+
+/** Milliseconds without any device event after which a medium that is not there is given up, and the longest wait. */
+const PATIENCE = 4000;
+const LIMIT = 30_000;
+
+/** Finds the medium among disks and discs, brings its second stage in, and loads what the new modules can drive. */
+export const medium: Step = {
+  name: 'medium and second stage',
+  async run(boot) {
+    const stage = boot.config.stage2;
+    if (!stage) return;
+    if (stage.where === 'initrd') await takeFromInitrd(boot, stage);
+    else await waitForMedium(boot, stage);
+    if (boot.medium === null)
+      problem(boot, 'There is no second stage: only the tools and drivers of the boot image are here.');
+    else await coldplug(boot);
+  },
+};
+
+async function waitForMedium(boot: Boot, stage: SecondStage): Promise<void> {
+  const asked = boot.parameters.wait;
+  const end = performance.now() + (asked === null ? LIMIT : asked * 1000);
+  let told = false;
+  while (true) {
+    const before = eventNumber();
+    await loadForNewDevices(boot);
+    await tryMedium(boot, stage);
+    const left = end - performance.now();
+    if (boot.medium !== null || left <= 0) return;
+    if (!told) tell(boot, 'waiting for the medium');
+    told = true;
+    const patience = asked !== null || storageOnItsWay() ? left : Math.min(left, PATIENCE);
+    if (!(await deviceEvent(before, patience))) return;
+  }
+}
