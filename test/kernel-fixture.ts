@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type ModuleTree, openTree, trimMetadata } from 'node-kmod-deps';
+import { indexFile } from '../packages/node-kmod-deps/src/index-file.ts';
 
 /**
  * Metadata of real Debian kernels, made with depmod, without the modules themselves:
@@ -16,6 +17,8 @@ export const KERNELS = {
 } as const;
 export type KernelName = keyof typeof KERNELS;
 
+type Modules = 'none' | 'empty' | 'stand-ins';
+
 export interface KernelFixture {
   release: string;
   /** Root of the tree, for `modprobe -d ROOT -S RELEASE`. */
@@ -25,20 +28,21 @@ export interface KernelFixture {
 }
 
 /**
- * Unpacks a kernel's metadata, the .bin files for modprobe too, to a temporary place that all test files share. With
- * `modules`, small stand-ins for all modules as well: ELF objects with the real ones' names, compression, aliases,
- * firmware and soft dependencies. Read only: a test that changes something copies first.
+ * Unpacks a kernel's metadata, the .bin files for modprobe too, to a temporary place that all test files share. Its
+ * modules on request: `empty` files (modprobe only looks whether they are there) or `stand-ins`, small ELF objects with
+ * the real ones' names, compression, aliases, firmware and soft dependencies. Read only: a test that changes something
+ * copies first.
  */
-export async function kernelFixture(name: KernelName, options: { modules?: boolean } = {}): Promise<KernelFixture> {
+export async function kernelFixture(name: KernelName, options: { modules?: Modules } = {}): Promise<KernelFixture> {
   const archive = join(import.meta.dirname, 'fixtures/kernels', `${name}.tar.xz`);
   const key = createHash('sha256')
     .update(readFileSync(archive))
     .update(readFileSync(import.meta.filename))
     .digest('hex');
-  const kind = options.modules ? 'modules' : 'metadata';
-  const root = join(tmpdir(), 'mindi-test-kernels', `${name}-${kind}-${key.slice(0, 16)}`);
+  const modules = options.modules ?? 'none';
+  const root = join(tmpdir(), 'mindi-test-kernels', `${name}-${modules}-${key.slice(0, 16)}`);
   const fixture = { release: KERNELS[name], root, directory: join(root, 'lib/modules', KERNELS[name]) };
-  if (!existsSync(root)) await place(root, (temporary) => fill(temporary, archive, options.modules ?? false));
+  if (!existsSync(root)) await place(root, (temporary) => fill(temporary, archive, modules));
   return fixture;
 }
 
@@ -60,7 +64,7 @@ async function place(path: string, make: (temporary: string) => Promise<void>): 
   }
 }
 
-async function fill(root: string, archive: string, modules: boolean): Promise<void> {
+async function fill(root: string, archive: string, modules: Modules): Promise<void> {
   const parent = join(root, 'lib/modules');
   mkdirSync(parent, { recursive: true });
   execFileSync('tar', ['-xJf', archive, '-C', parent]);
@@ -69,11 +73,24 @@ async function fill(root: string, archive: string, modules: boolean): Promise<vo
   for (const [file, content] of trimMetadata(tree, tree.names)) {
     if (file.endsWith('.bin')) writeFileSync(join(parent, release, file), content);
   }
-  if (modules) writeModules(tree, join(parent, release));
+  writeFileSync(join(parent, release, 'modules.dep.bin'), dependencyIndex(tree));
+  if (modules === 'empty') for (const name of tree.names) write(tree.file(name) ?? '', '');
+  if (modules === 'stand-ins') writeStandIns(tree, join(parent, release));
+}
+
+function write(file: string, content: string | Buffer): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content);
+}
+
+/** Names the files as they are here: compressed. */
+function dependencyIndex(tree: ModuleTree): Buffer {
+  const lines = (tree.text('modules.dep') ?? '').split('\n');
+  return indexFile(tree.names.map((key, priority) => ({ key, value: lines[priority] ?? '', priority })));
 }
 
 /** modinfo.tsv: path, name, bytes, bytes decompressed, depends, softdep, weakdep, firmware, number of aliases. */
-function writeModules(tree: ModuleTree, directory: string): void {
+function writeStandIns(tree: ModuleTree, directory: string): void {
   const aliases = Map.groupBy(tree.aliases, (alias) => alias.name);
   const compress: string[] = [];
   for (const row of readFileSync(join(directory, 'modinfo.tsv'), 'utf8').trimEnd().split('\n').slice(1)) {
@@ -90,12 +107,11 @@ function writeModules(tree: ModuleTree, directory: string): void {
       ...(aliases.get(name) ?? []).map((alias) => ['alias', alias.pattern]),
     ];
     const file = join(directory, path.replace(/\.xz$/, ''));
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, elfObject({ '.modinfo': fields.map((pair) => `${pair.join('=')}\0`).join('') }));
+    write(file, elfObject({ '.modinfo': fields.map((pair) => `${pair.join('=')}\0`).join('') }));
     if (path.endsWith('.xz')) compress.push(file);
   }
   if (compress.length > 0) {
-    execFileSync('xz', ['-0', '--check=crc32', '--files'], { input: compress.join('\n') });
+    execFileSync('xz', ['-0', '--check=crc32', '--files'], { input: compress.map((file) => `${file}\n`).join('') });
   }
 }
 

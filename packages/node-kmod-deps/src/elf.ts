@@ -22,25 +22,32 @@ export function bufferBytes(buffer: Buffer): Bytes {
   return { size: buffer.length, read: (offset, length) => buffer.subarray(offset, offset + length) };
 }
 
-/** Calls `use` with an open file. Synchronous: reading a few hundred bytes of a cached file is quicker than a thread switch. */
+/**
+ * Calls `use` with an open file. Synchronous: reading a few hundred bytes of a cached file is quicker than a thread switch.
+ * @throws KmodError module.unreadable
+ */
 export function withFile<T>(path: string, use: (bytes: Bytes) => T): T {
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (error) {
-    throw new KmodError('module.unreadable', `cannot read ${path}: ${(error as Error).message}`, {
-      where: path,
-      cause: error,
-    });
-  }
+  const fd = readable(path, () => openSync(path, 'r'));
   try {
     const read = (offset: number, length: number) => {
       const buffer = Buffer.allocUnsafe(length);
-      return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
+      return buffer.subarray(
+        0,
+        readable(path, () => readSync(fd, buffer, 0, length, offset)),
+      );
     };
     return use({ size: fstatSync(fd).size, read });
   } finally {
     closeSync(fd);
+  }
+}
+
+function readable<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'EISDIR' ? 'it is a directory' : (error as Error).message;
+    throw new KmodError('module.unreadable', `cannot read ${path}: ${why}`, { where: path, cause: error });
   }
 }
 

@@ -42,7 +42,10 @@ function insert(root: Node, entry: IndexEntry): void {
     const common = commonLength(node.prefix, rest);
     if (common < node.prefix.length) split(node, common);
     rest = rest.slice(common);
-    if (rest === '') return addValue(node.values, entry);
+    if (rest === '') {
+      addValue(node.values, entry);
+      return;
+    }
     const code = rest.charCodeAt(0);
     const child = node.children.get(code);
     rest = rest.slice(1);

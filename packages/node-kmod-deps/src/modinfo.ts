@@ -41,8 +41,7 @@ export async function readImports(path: string, options: ReadOptions = {}): Prom
 /** The module's bytes, decompressed. @throws KmodError module.unreadable, module.not-elf, module.compression, module.too-big */
 export async function readModule(path: string, options: ReadOptions = {}): Promise<Buffer> {
   const bytes = await readDecompressed(path, options.maxBytes);
-  new ElfObject(bufferBytes(bytes), path);
-  return bytes;
+  return guarded(bufferBytes(bytes), path, () => bytes);
 }
 
 async function withModule<T>(path: string, options: ReadOptions, use: (elf: ElfObject) => T): Promise<T> {
@@ -86,8 +85,9 @@ async function modinfoProgram(path: string, original: KmodError): Promise<Modinf
       const found = /^([^:]+): *(.*)$/s.exec(record);
       return found?.[1] && found[1] !== 'filename' ? [[found[1], found[2] ?? '']] : [];
     });
-    return { fields };
-  } catch {
-    throw original;
+    if (fields.length > 0) return { fields };
+  } catch (error) {
+    original.cause ??= error;
   }
+  throw original;
 }

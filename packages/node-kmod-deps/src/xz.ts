@@ -6,10 +6,12 @@
 /** Check sizes in bytes by check id. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 const STREAM_HEADER = 12;
+const STREAM_FOOTER = 12;
 const LZMA2 = 0x21;
 
 /** Bytes after decompression; null when the file is not one stream of plain LZMA2 blocks. Stops counting above `limit`. */
 export function xzContentSize(file: Uint8Array, limit: number): number | null {
+  if (file.length < STREAM_HEADER + STREAM_FOOTER) return null;
   const check = CHECK_SIZES[(file[7] ?? 0) & 0x0f] as number;
   let at = STREAM_HEADER;
   let total = 0;
@@ -24,7 +26,14 @@ export function xzContentSize(file: Uint8Array, limit: number): number | null {
     const used = block.end - data;
     at = block.end + ((4 - (used % 4)) % 4) + check;
   }
-  return at < file.length ? total : null;
+  return at === indexStart(file) ? total : null;
+}
+
+/** The footer says how long the index before it is. Another place means more streams, padding, or damage. */
+function indexStart(file: Uint8Array): number {
+  const footer = file.length - STREAM_FOOTER;
+  const words = new DataView(file.buffer, file.byteOffset + Math.max(0, footer)).getUint32(4, true);
+  return footer - (words + 1) * 4;
 }
 
 /** Whether the block's only filter is LZMA2; a jump filter (`xz --x86`) comes before it in the list. */
