@@ -178,11 +178,11 @@ export const PROVISIONS: readonly Provision[] = [
     ...same('util-linux'),
     alpine: 'lsblk',
   }),
-  medium('blkid', ['blkid', 'losetup', 'mkswap', 'swaplabel'], 'the mountlist: labels and UUIDs', {
+  medium('blkid', ['blkid', 'mkswap', 'swaplabel'], 'the mountlist: labels and UUIDs', {
     ...same('util-linux'),
     alpine: 'blkid',
   }),
-  medium('mount', ['mount', 'umount', 'swapon'], 'mounting', {
+  medium('mount', ['mount', 'umount', 'swapon', 'losetup'], 'mounting', {
     ...same('util-linux'),
     debian: 'mount',
     alpine: 'mount',

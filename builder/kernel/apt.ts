@@ -5,7 +5,7 @@ import { cacheDirectory, writeBeside } from '../cache.ts';
 import { type RunResult, run } from '../run.ts';
 
 /** What apt knows of one package version. */
-export interface AptPackage {
+interface AptPackage {
   name: string;
   version: string;
   sha256: string;
@@ -119,7 +119,7 @@ async function writeConfig(view: View): Promise<string> {
 const replace = (path: string, text: string) => writeBeside(path, (temporary) => fs.writeFile(temporary, text));
 
 /** Reads the stanzas `apt-cache show` prints (deb822, continuation lines start with a space). */
-export function parsePackages(text: string): AptPackage[] {
+function parsePackages(text: string): AptPackage[] {
   return text
     .split(/\n\n+/)
     .map((stanza) => new Map([...stanza.matchAll(/^([\w-]+): *(.*)$/gm)].map(([, key, value]) => [key, value ?? ''])))
