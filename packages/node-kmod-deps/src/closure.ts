@@ -24,6 +24,8 @@ export interface ClosureOptions {
   weakdeps?: ReadonlyMap<string, readonly string[]>;
   /** Modules that must not come in; what needs them is still in the result. */
   without?: ReadonlySet<string>;
+  /** Modules that come in only where a named one needs them, not where one merely asks for them. */
+  unwanted?: ReadonlySet<string>;
 }
 
 export interface Closure {
@@ -50,7 +52,8 @@ export function closureOf(tree: ModuleTree, names: Iterable<string>, options: Cl
   };
   const follow = (from: ClosureEntry, kind: DependencyKind, wanted: string) => {
     for (const target of targetsOf(tree, wanted)) {
-      if (target.name !== from.name) add(target, { name: target.name, kind, via: [...from.via, from.name], wanted });
+      if (target.name === from.name || (kind !== 'hard' && options.unwanted?.has(target.name))) continue;
+      add(target, { name: target.name, kind, via: [...from.via, from.name], wanted });
     }
   };
   for (const name of names) {

@@ -1,0 +1,79 @@
+import { statSync } from 'node:fs';
+import fs from 'fs-extra';
+import { type ModuleTree, modinfoValues, readImports, readModinfo } from 'node-kmod-deps';
+import pLimit from 'p-limit';
+import { cacheDirectory, hashOf, writeBeside } from '../cache.ts';
+import type { Importers } from './selector.ts';
+
+/** What only a module's own .modinfo says. */
+export interface ModuleFacts {
+  /** Files it may ask for, as declared: globs included, without compression suffix. */
+  firmware: string[];
+  weakdeps: string[];
+}
+
+/** Size and time of a module's file: while they stay, so do its facts. */
+type Stamp = string;
+type Cached<T> = Record<string, [Stamp, T]>;
+
+/** Decompression happens on the thread pool; more at once would only hold more memory. */
+const AT_ONCE = 8;
+
+/**
+ * Reads .modinfo of the modules, in parallel, and remembers it in mindi's cache. Modules whose files are not there (a
+ * tree that is only metadata) have no facts.
+ */
+export async function moduleFacts(tree: ModuleTree, names: readonly string[]): Promise<Map<string, ModuleFacts>> {
+  return await remembered('modinfo', tree, names, async (file) => {
+    const modinfo = await readModinfo(file);
+    const weakdeps = modinfoValues(modinfo, 'weakdep').flatMap((value) => value.split(/\s+/).filter(Boolean));
+    return { firmware: modinfoValues(modinfo, 'firmware'), weakdeps };
+  });
+}
+
+/**
+ * Which modules import a symbol. Where a module exports it, only those that need that module are read. Where the files
+ * are not there, all of these count.
+ */
+export function importersOf(tree: ModuleTree): Importers {
+  return async (symbol, among) => {
+    const exporter = tree.symbols.get(symbol);
+    const candidates = exporter ? among.filter((name) => tree.hard(name).includes(exporter)) : among;
+    const known = await remembered(`imports-${symbol}`, tree, candidates, async (file) =>
+      (await readImports(file)).includes(symbol),
+    );
+    if (known.size === 0) return exporter ? [...candidates] : [];
+    return candidates.filter((name) => known.get(name));
+  };
+}
+
+/** `read` for each module's file, but only where the cache does not know the answer for that very file. */
+async function remembered<T>(
+  kind: string,
+  tree: ModuleTree,
+  names: readonly string[],
+  read: (file: string) => Promise<T>,
+): Promise<Map<string, T>> {
+  const path = cacheDirectory('drivers', `${hashOf([kind, tree.text('modules.dep')])}.json`);
+  const cache: Cached<T> = await fs.readJson(path).catch(() => ({}));
+  const limit = pLimit(AT_ONCE);
+  let changed = false;
+  const facts = await limit.map(names, async (name): Promise<[string, T][]> => {
+    const file = tree.file(name);
+    const stamp = file && stampOf(file);
+    if (!stamp) return [];
+    const known = cache[name];
+    if (known?.[0] === stamp) return [[name, known[1]]];
+    const fact = await read(file);
+    cache[name] = [stamp, fact];
+    changed = true;
+    return [[name, fact]];
+  });
+  if (changed) await writeBeside(path, (temporary) => fs.writeJson(temporary, cache));
+  return new Map(facts.flat());
+}
+
+function stampOf(file: string): Stamp | undefined {
+  const facts = statSync(file, { throwIfNoEntry: false });
+  return facts && `${facts.size}-${facts.mtimeMs}`;
+}

@@ -1,0 +1,105 @@
+import { fold, foldAlias, globMatch, isGlob, type ModuleTree, moduleName, withoutSuffix } from 'node-kmod-deps';
+import { MindiError } from '../../contract/error.ts';
+
+/**
+ * One line of a driver set, of `drivers.include` or `drivers.exclude`:
+ *
+ *     megaraid_sas        a module, by name (`-` and `_` are the same) or, failing that, by an alias (fs-ext4)
+ *     hid-*               a glob over names
+ *     drivers/scsi/       a directory and all below it; `arch/x/crypto/` may hold wildcards
+ *     drivers/net/*_cs    a glob over paths; `*` stops at `/`, `**` does not
+ *     pci:v00001000d*     modules with an alias of this form, or that answer this very device
+ *     symbol:scsi_host_alloc             modules that import this symbol …
+ *     symbol:register_netdev in drivers/net/   … and lie in this directory
+ *     -scsi_debug         any of these with `-` before it: not this one
+ *
+ * Paths start below `kernel/` (or `updates/`, `extra/`); with a leading `/` at the modules directory itself.
+ */
+export interface Selector {
+  /** As written. */
+  text: string;
+  /** Whether it takes away. */
+  minus: boolean;
+  kind: 'name' | 'glob' | 'path' | 'alias' | 'symbol';
+  /** Folded pattern of that kind. For a symbol its name. */
+  pattern: string;
+  /** What paths must match, of kind `path` and `symbol … in`. */
+  path: RegExp | null;
+}
+
+const PATH_ROOTS = /^(?:kernel|updates|extra|weak-updates)\//;
+
+/** @throws MindiError `drivers.selector` */
+export function parseSelector(text: string, where?: string): Selector {
+  const minus = text.startsWith('-');
+  const body = (minus ? text.slice(1) : text).trim();
+  const symbol = /^symbol:(\S+?)(?:\s+in\s+(\S+))?$/.exec(body);
+  if (symbol?.[1]) {
+    const path = symbol[2] === undefined ? null : pathExpression(symbol[2]);
+    return { text, minus, kind: 'symbol', pattern: symbol[1], path };
+  }
+  if (body === '' || /\s/.test(body) || body.startsWith('-') || body === 'symbol:') {
+    throw new MindiError(`${JSON.stringify(text)} selects nothing`, {
+      code: 'drivers.selector',
+      where,
+      hint: 'Write a module (hpsa), a glob (snd_*), a directory (drivers/scsi/), an alias (pci:v00001000d*) or symbol:NAME.',
+    });
+  }
+  if (body.includes(':')) return { text, minus, kind: 'alias', pattern: foldAlias(body), path: null };
+  if (body.includes('/') && !/^\/?[^*?[]*\.ko(\.\w+)?$/.test(body)) {
+    return { text, minus, kind: 'path', pattern: body, path: pathExpression(body) };
+  }
+  if (isGlob(body)) return { text, minus, kind: 'glob', pattern: foldAlias(withoutSuffix(body)), path: null };
+  return { text, minus, kind: 'name', pattern: moduleName(body), path: null };
+}
+
+/** Modules that import a symbol; `null` when their files are not there to be asked. */
+export type Importers = (symbol: string, among: readonly string[]) => Promise<string[]>;
+
+/** Names, loadable and built in, that a selector means, whether it adds or takes away. */
+export async function selected(selector: Selector, tree: ModuleTree, importers: Importers): Promise<string[]> {
+  const { kind, pattern, path } = selector;
+  switch (kind) {
+    case 'name':
+      return tree.lookup(pattern).map(({ name }) => name);
+    case 'glob':
+      return allNames(tree).filter((name) => globMatch(pattern, name));
+    case 'path':
+      return inPath(tree, path);
+    case 'alias':
+      return [...new Set([...tree.select(pattern).map(({ name }) => name), ...tree.matchAlias(pattern)])];
+    case 'symbol':
+      return await importers(pattern, path ? inPath(tree, path).filter((name) => tree.has(name)) : tree.names);
+  }
+}
+
+function allNames(tree: ModuleTree): string[] {
+  return [...tree.names, ...tree.builtin.keys()];
+}
+
+function inPath(tree: ModuleTree, expression: RegExp | null): string[] {
+  if (!expression) return [];
+  const matches = (path: string | undefined) => path !== undefined && expression.test(`/${fold(withoutSuffix(path))}`);
+  const loadable = tree.names.filter((name) => matches(tree.path(name)));
+  const builtin = [...tree.builtin].filter(([name, path]) => !tree.has(name) && matches(path)).map(([name]) => name);
+  return [...loadable, ...builtin];
+}
+
+/** A path, a glob over paths or (with `/` at its end) a directory, as an expression over `/kernel/drivers/…` without suffix. */
+function pathExpression(text: string): RegExp {
+  const absolute = text.startsWith('/');
+  const directory = text.endsWith('/');
+  const body = withoutSuffix(text.replace(PATH_ROOTS, '').replace(/^\/|\/$/g, ''));
+  const pieces = foldAlias(body).split(/(\*\*|\*|\?|\[[^\]]+\])/);
+  const source = pieces.map((piece, i) => (i % 2 === 0 ? literal(piece) : wildcard(piece))).join('');
+  return new RegExp(`^${absolute ? '/' : '/[^/]+/'}${source}${directory ? '/' : '$'}`);
+}
+
+const literal = (text: string) => text.replace(/[.+^$(){}|[\]\\]/g, '\\$&');
+
+function wildcard(piece: string): string {
+  if (piece === '**') return '.*';
+  if (piece === '*') return '[^/]*';
+  if (piece === '?') return '[^/]';
+  return `[${piece.slice(1, -1).replace(/^!/, '^').replace(/[\\[]/g, '\\$&')}]`;
+}
