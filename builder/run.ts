@@ -1,5 +1,6 @@
 import { ExecaError, execa } from 'execa';
 import { MindiError } from '../contract/error.ts';
+import { packageFor } from './doctor/packages.ts';
 import { log } from './log.ts';
 
 export interface RunOptions {
@@ -13,7 +14,7 @@ export interface RunOptions {
   accept?: number[];
   /** Milliseconds; a tool that hangs is killed. */
   timeout?: number;
-  /** What to say when the tool is not there: the package that brings it. */
+  /** The package that brings the tool, for the error, where `mindi doctor` does not know it. */
   package?: string;
 }
 
@@ -48,7 +49,7 @@ export async function run(program: string, args: readonly string[], options: Run
     const stderr = String(error.stderr ?? '');
     logCommand(program, args, started, error.exitCode ?? -1, stderr || error.shortMessage);
     if (error.code === 'ENOENT' && !(options.cwd && error.message.includes('cwd')))
-      throw missingTool(program, options.package);
+      throw missingTool(program, packageFor(program) ?? options.package);
     if (error.exitCode !== undefined && options.accept?.includes(error.exitCode)) {
       return { stdout: String(error.stdout ?? ''), stderr, exitCode: error.exitCode };
     }

@@ -6,7 +6,7 @@ import { cachedKernel, configOf } from '../kernel/source.ts';
 import { type Distro, distroOf, INSTALL, readOsRelease } from './distro.ts';
 import { isStaticProgram } from './elf.ts';
 import { kernelOptions } from './kernel-options.ts';
-import { type Need, PROVISIONS, type Provision } from './packages.ts';
+import { BUSYBOX, type Need, PROVISIONS, type Provision } from './packages.ts';
 
 export interface Check {
   name: string;
@@ -67,10 +67,16 @@ function check(provision: Provision, root: string, required: boolean): Check {
 const PROGRAM_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 function locate({ name, programs = [], files = [] }: Provision, root: string): string | undefined {
+  if (name === BUSYBOX) return findStaticBusybox(root);
   const own = root === '/' ? (process.env.PATH ?? '').split(':').filter(Boolean) : [];
   const paths = programs.flatMap((program) => [...own, ...PROGRAM_PATH].map((directory) => join(directory, program)));
-  const found = [...files, ...paths].filter((path) => isFile(join(root, path)));
-  return name === 'busybox (static)' ? found.find((path) => isStaticProgram(join(root, path))) : found[0];
+  return [...files, ...paths].find((path) => isFile(join(root, path)));
+}
+
+/** Path of this machine's statically linked busybox, for the medium; undefined when it has none. */
+export function findStaticBusybox(root = '/'): string | undefined {
+  const files = PROVISIONS.find(({ name }) => name === BUSYBOX)?.files ?? [];
+  return files.find((path) => isFile(join(root, path)) && isStaticProgram(join(root, path)));
 }
 
 const isFile = (path: string) => fs.statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;

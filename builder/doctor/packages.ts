@@ -24,6 +24,8 @@ export interface Provision {
 
 const same = (name: string): PackageNames => ({ debian: name, fedora: name, suse: name, arch: name, alpine: name });
 
+export const BUSYBOX = 'busybox (static)';
+
 /** Everything mindi may want of a machine, in the order `mindi doctor` shows it. */
 export const PROVISIONS: readonly Provision[] = [
   {
@@ -41,7 +43,7 @@ export const PROVISIONS: readonly Provision[] = [
     packages: { ...same('squashfs-tools'), suse: 'squashfs' },
   },
   {
-    name: 'busybox (static)',
+    name: BUSYBOX,
     files: ['/bin/busybox', '/usr/bin/busybox', '/usr/bin/busybox-static', '/bin/busybox.static', '/sbin/busybox'],
     need: 'build',
     purpose: 'the first programs on the medium, and PID 1',
@@ -101,6 +103,13 @@ export const PROVISIONS: readonly Provision[] = [
     },
   },
   {
+    name: 'GRUB font',
+    files: ['ascii.pf2', 'unicode.pf2'].flatMap((font) => [`/usr/share/grub/${font}`, `/usr/share/grub2/${font}`]),
+    need: 'build',
+    purpose: 'draws the boot menu by UEFI',
+    packages: { debian: 'grub-common', fedora: 'grub2-common', suse: 'grub2', arch: 'grub', alpine: 'grub' },
+  },
+  {
     name: 'mtools',
     programs: ['mcopy'],
     need: 'build',
@@ -154,7 +163,7 @@ export const PROVISIONS: readonly Provision[] = [
       '/usr/share/OVMF/OVMF_CODE.fd',
       '/usr/share/edk2/ovmf/OVMF_CODE.fd',
       '/usr/share/edk2/x64/OVMF_CODE.4m.fd',
-      '/usr/share/qemu/ovmf-x86_64-4m-code.bin',
+      '/usr/share/qemu/ovmf-x86_64-code.bin',
       '/usr/share/OVMF/OVMF.fd',
     ],
     need: 'boot',
@@ -269,6 +278,7 @@ function medium(name: string, programs: string[], purpose: string, packages: Pac
 
 /** Programs of packages nothing in the table above asks for by itself. */
 const MORE: readonly { programs: string[]; packages: PackageNames }[] = [
+  { programs: ['osirrox'], packages: { ...same('xorriso'), arch: 'libisoburn' } },
   { programs: ['mformat', 'mmd', 'mdir', 'mtype'], packages: same('mtools') },
   { programs: ['modprobe', 'modinfo', 'kmod', 'lsmod', 'insmod', 'rmmod'], packages: same('kmod') },
   { programs: ['unsquashfs', 'sqfstar'], packages: { ...same('squashfs-tools'), suse: 'squashfs' } },

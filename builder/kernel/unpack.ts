@@ -2,7 +2,6 @@ import { basename, join, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { cacheDirectory, hashFile, hashOf } from '../cache.ts';
-import { packageFor } from '../doctor/packages.ts';
 import { run } from '../run.ts';
 import { readKernelHeader } from './header.ts';
 
@@ -104,7 +103,7 @@ async function fillTree(tree: string, files: readonly string[]): Promise<void> {
   const own = join(modules, found.release);
   if (!(await hasModules(own))) throw noModules(files, found.release, await fs.readdir(modules));
   await fs.symlink('usr/lib', join(tree, 'lib'));
-  await run('depmod', ['-b', tree, found.release], { package: packageFor('depmod') });
+  await run('depmod', ['-b', tree, found.release]);
   const record = {
     layout: LAYOUT,
     release: found.release,
@@ -134,7 +133,7 @@ async function debData(file: string, raw: string): Promise<string> {
 
 async function bsdtar(file: string, args: string[], stdoutFile?: string): Promise<void> {
   try {
-    await run('bsdtar', args, { package: packageFor('bsdtar'), ...(stdoutFile ? { stdoutFile } : {}) });
+    await run('bsdtar', args, stdoutFile ? { stdoutFile } : {});
   } catch (error) {
     if (!(error instanceof MindiError) || error.code !== 'tool.failed') throw error;
     throw new MindiError(`the kernel package cannot be unpacked: ${error.message}`, {
