@@ -7,11 +7,15 @@ export const version: string = createRequire(import.meta.url)('../package.json')
 
 /** The commands, in the order help shows them. One file each; each loads what it needs only when it runs. */
 const COMMANDS: (() => Promise<Command>)[] = [
+  async () => (await import('./build.ts')).buildCommand(),
+  async () => (await import('./plan.ts')).planCommand(),
+  async () => (await import('./boot.ts')).bootCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),
   async () => (await import('./new.ts')).newCommand(),
   async () => (await import('./schema.ts')).schemaCommand(),
+  async () => (await import('./manpage.ts')).manpageCommand(),
 ];
 
 /** Classic options that backup programs call as `mindi --findkernel`: each is a command now. */

@@ -75,12 +75,7 @@ async function ask(message: string, initialValue: boolean, terminal: Terminal): 
   return said;
 }
 
-interface BuildModule {
-  runBuild(profile: string, options: { out: string }): Promise<unknown>;
-}
-
 async function buildProfile(profile: string, options: { out: string }): Promise<unknown> {
-  const module = './build.ts';
-  const { runBuild } = (await import(module)) as BuildModule;
+  const { runBuild } = await import('./build.ts');
   return runBuild(profile, options);
 }

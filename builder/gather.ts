@@ -1,0 +1,121 @@
+import { createRequire } from 'node:module';
+import fs from 'fs-extra';
+import { MindiError } from '../contract/error.ts';
+import type { Mountlist } from '../contract/mountlist.ts';
+import { parseMountlist } from '../contract/mountlist-file.ts';
+import { baseEntries } from './base-segment.ts';
+import { firmwarePiece } from './drivers/firmware.ts';
+import { moduleMetadata } from './drivers/metadata.ts';
+import { metadataPiece, modulePiece } from './drivers/pieces.ts';
+import { type DriverSelection, resolveDrivers } from './drivers/resolve.ts';
+import { openKernelTree } from './drivers/tree.ts';
+import { firstCapture, mediaEpoch } from './epoch.ts';
+import { type KernelTree, resolveKernel } from './kernel/source.ts';
+import { hostKeymap } from './keymap.ts';
+import { captureMountlist } from './mountlist/capture.ts';
+import type { Piece } from './piece.ts';
+import type { PlanInputs } from './plan.ts';
+import type { Profile } from './profile/load.ts';
+import { findBusybox } from './tools/busybox.ts';
+import { FileHashes } from './tools/hashes.ts';
+import { resolveTools, type Tools } from './tools/resolve.ts';
+import { runtimeEntries } from './tools/runtime.ts';
+
+const GENERATOR = `mindi ${createRequire(import.meta.url)('../package.json').version}`;
+
+/**
+ * Reads everything a plan is made from: the kernel and its drivers, the tools, this machine's disks. Writes only mindi's
+ * cache. What the person should know though it is no error goes to `note`.
+ */
+export async function gather(profile: Profile, note: (text: string) => void): Promise<PlanInputs> {
+  const hashes = new FileHashes();
+  const [drivers, tools, base, runtime, mountlist] = await settled([
+    gatherDrivers(profile, hashes, note),
+    resolveTools({ ...profile.tools, where: profile.where, hashes }),
+    baseEntries({ busybox: findBusybox() }),
+    runtimeEntries(profile.runtime, hashes),
+    readMountlist(profile),
+  ]);
+  await hashes.save();
+  if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
+  const { kernel, ...pieces } = drivers;
+  return {
+    profile: { ...profile, access: { ...profile.access, keymap: hostKeymap(profile.access.keymap) } },
+    generator: GENERATOR,
+    epoch: mediaEpoch(mountlist, kernel.banner),
+    kernel,
+    base: joined(base, { entries: runtime.links, contents: new Map() }),
+    runtime,
+    tools,
+    mountlist,
+    ...pieces,
+  };
+}
+
+/** One line for all of them: nobody reads fifty. */
+function optionalNote(missing: Tools['optionalMissing']): string {
+  const names = missing.map(({ tool }) => tool).join(', ');
+  const packages = [...new Set(missing.map((tool) => tool.package))].sort().join(' ');
+  return `optional tools this machine does not have: ${names} (packages: ${packages})`;
+}
+
+type DriverPieces = Pick<PlanInputs, 'kernel' | 'essential' | 'essentialModules' | 'modules'>;
+
+async function gatherDrivers(
+  profile: Profile,
+  hashes: FileHashes,
+  note: (text: string) => void,
+): Promise<DriverPieces> {
+  const kernel = await resolveKernel(profile.kernel, { where: profile.where(['kernel']), say: note });
+  const tree = await openKernelTree(kernel.modulesDir);
+  const { sets, include, exclude, firmware } = profile.drivers;
+  const where = (list: string, index: number) => profile.where(['drivers', list, index]);
+  const selection = await resolveDrivers({ tree, sets, include, exclude, where });
+  const [essentialMetadata, metadata, first, others, blobs] = await Promise.all([
+    moduleMetadata(tree, selection.essential),
+    moduleMetadata(tree, selection.modules.keys()),
+    modulePiece(selection.essential, selection, kernel.release, hashes),
+    modulePiece(selection.stage2, selection, kernel.release, hashes),
+    gatherFirmware(firmware === 'auto' ? selection : undefined, kernel, hashes),
+  ]);
+  return {
+    kernel,
+    essential: selection.load,
+    essentialModules: joined(first, metadataPiece(essentialMetadata, kernel.release)),
+    modules: joined(others, metadataPiece(metadata, kernel.release), blobs),
+  };
+}
+
+function gatherFirmware(
+  selection: DriverSelection | undefined,
+  kernel: KernelTree,
+  hashes: FileHashes,
+): Promise<Piece> {
+  return firmwarePiece(selection?.firmware ?? [], kernel.release, hashes);
+}
+
+async function readMountlist({ mountlist }: Profile): Promise<Mountlist | null> {
+  if (mountlist === 'none') return null;
+  if (mountlist === 'host') return firstCapture(await captureMountlist());
+  return parseMountlist(await fs.readFile(mountlist.file, 'utf8'), mountlist.file);
+}
+
+function joined(...pieces: Piece[]): Piece {
+  return {
+    entries: pieces.flatMap(({ entries }) => entries),
+    contents: new Map(pieces.flatMap(({ contents }) => [...contents])),
+  };
+}
+
+/** Promise.all that waits for all of them, so that everything that is wrong is said at once. */
+async function settled<T extends readonly unknown[]>(work: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const results = await Promise.allSettled(work as readonly Promise<unknown>[]);
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  const bug = failures.find((failure) => !(failure instanceof MindiError));
+  if (bug) throw bug;
+  const problems = (failures as MindiError[]).flatMap((error) =>
+    error.problems.length > 0 ? error.problems : [error],
+  );
+  if (problems.length > 0) throw MindiError.all(problems, 'The medium cannot be built:', 'build.impossible');
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import type { BuildResult, StepName } from '../builder/build.ts';
+import { answer, answerJson, paint, size, table } from './output.ts';
+
+interface Options {
+  out: string;
+  json?: boolean;
+}
+
+/** `mindi build PROFILE`. */
+export function buildCommand(): Command {
+  return new Command('build')
+    .description('build the media a profile names')
+    .argument('<profile>', 'a built-in profile (standalone, minimal) or a YAML file')
+    .option('--out <dir>', 'where the images go; made with its parents when it is not there', 'out')
+    .option('--json', 'print what was made as JSON')
+    .addHelpText(
+      'after',
+      `
+An image that is there already is replaced only when the new one is whole. Every file in DIR is byte for byte the same
+for the same inputs; set SOURCE_DATE_EPOCH to choose the time written on the media.
+
+Examples:
+  mindi build standalone --out /srv/rescue     the built-in profile for this machine
+  mindi build web1.yaml                        your own, into ./out
+  mindi build web1.yaml --json | jq -r '.media[].path'`,
+    )
+    .action(async (profile: string, options: Options) => {
+      await runBuild(profile, options);
+    });
+}
+
+/** Builds and tells: progress on stderr, the result on stdout. Bare `mindi` calls it too. */
+export async function runBuild(profileName: string, options: Options): Promise<BuildResult> {
+  const [{ loadProfile }, { build }] = await Promise.all([
+    import('../builder/profile/load.ts'),
+    import('../builder/build.ts'),
+  ]);
+  const profile = await loadProfile(profileName);
+  const { showing } = await import('./progress.ts');
+  const result = await showing(TITLES, (teller) => build(profile, options.out, teller));
+  if (options.json) answerJson(result);
+  else answer(summary(result));
+  return result;
+}
+
+const TITLES: Record<StepName, string> = {
+  gather: 'Find the kernel, its drivers, the tools and the disks',
+  plan: 'Decide every file',
+  pack: 'Pack',
+  write: 'Write the media',
+  hash: 'Hash what was written',
+};
+
+function summary(result: BuildResult): string {
+  const media = result.media.map(({ path, size: bytes, sha256 }) => [paint('bold', path), size(bytes), sha256]);
+  const total = result.parts.reduce((sum, part) => sum + part.size, 0);
+  const parts = result.parts.map(({ name, size: bytes, files, cached }) => [
+    `  ${name}`,
+    size(bytes),
+    `${Math.round((100 * bytes) / total)} %`,
+    files === bytes ? '' : `of ${size(files)}`,
+    cached ? 'from the cache' : '',
+  ]);
+  const seconds = result.steps.reduce((sum, step) => sum + step.seconds, 0);
+  const steps = result.steps.map(({ name, seconds: s }) => `${name} ${s.toFixed(2)}`).join(', ');
+  return [
+    table(media, [1]),
+    '',
+    `kernel ${result.kernel}; the bytes:`,
+    table(parts, [1, 2, 3]),
+    '',
+    `${seconds.toFixed(2)} s: ${steps}`,
+  ].join('\n');
+}
