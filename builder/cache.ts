@@ -2,6 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
+import { removeOnExit } from './scratch.ts';
 
 /** mindi's cache: $MINDI_CACHE, else $XDG_CACHE_HOME/mindi, else ~/.cache/mindi. Deleting it costs time and nothing else. */
 export function cacheDirectory(...parts: string[]): string {
@@ -24,12 +25,15 @@ export async function cached(kind: string, key: string, make: (path: string) => 
 export async function writeBeside(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   await fs.ensureDir(dirname(path));
   const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
+  const finished = removeOnExit(temporary);
   try {
     await make(temporary);
     await fs.rename(temporary, path);
   } catch (error) {
     await fs.remove(temporary);
     throw error;
+  } finally {
+    finished();
   }
 }
 

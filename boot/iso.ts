@@ -1,0 +1,178 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../builder/run.ts';
+import { scratch } from '../builder/scratch.ts';
+import { efiImage } from './efi.ts';
+import { CYLINDER, GPT_TAIL, hybridTables, SECTOR } from './hybrid.ts';
+import { BLOCK, bootImages, isoFiles, pointTo, setVolumeSize } from './iso9660.ts';
+import { findLoaders, type Loaders } from './loaders.ts';
+import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
+import { grubConfig, helpText, isolinuxConfig, ON_MEDIUM } from './menu.ts';
+
+/** Smaller files go through xorriso; those of 4 GiB and more too, which splits them. */
+const APPENDED = { from: 256 * 1024, below: 4 * 1024 ** 3 - BLOCK };
+const COPY_CHUNK = 1 << 20;
+
+/**
+ * Writes NAME.iso: starts from CD and, written to a stick by `dd`, from USB, on BIOS (isolinux) and UEFI (GRUB).
+ *
+ * xorriso lays out the file system and the boot records around placeholders for the big files; these are then appended
+ * and their directory records corrected. xorriso alone moves 2 KiB a system call: 1 s for 120 MB instead of 0.25 s.
+ */
+export const makeIso: MediumWriter = async (parts) => {
+  const loaders = findLoaders();
+  const files = await filesOf(parts, loaders);
+  await using work = await scratch('iso');
+  await writeMedium(parts.out, async (temporary) => {
+    const appended = await layOut(temporary, files, work.path, parts);
+    await finish(temporary, appended, await readFile(loaders.hybridMbr), parts.id);
+  });
+};
+
+/** Everything on the medium, by path. */
+async function filesOf(parts: MediumParts, loaders: Loaders): Promise<Map<string, Source>> {
+  const [isolinux, grub, help, efi] = await Promise.all([
+    isolinuxConfig(parts.menu),
+    grubConfig(parts.menu),
+    helpText(parts.menu),
+    efiImage(loaders),
+  ]);
+  return new Map<string, Source>([
+    ['isolinux/isolinux.bin', loaders.isolinux],
+    ['isolinux/isolinux.cfg', Buffer.from(isolinux)],
+    ['isolinux/ldlinux.c32', loaders.core],
+    ['isolinux/menu.c32', loaders.menu],
+    ['isolinux/libutil.c32', loaders.menuLibrary],
+    ['isolinux/reboot.c32', loaders.reboot],
+    ['boot/grub/grub.cfg', Buffer.from(grub)],
+    ['boot/grub/font.pf2', loaders.grubFont],
+    ['boot/grub/efi.img', efi],
+    [ON_MEDIUM.help, Buffer.from(help)],
+    [ON_MEDIUM.kernel, parts.kernel],
+    [ON_MEDIUM.initrd, parts.initrd],
+    ...secondStage(parts.stage2),
+    ...Object.entries(parts.extraFiles),
+  ]);
+}
+
+function secondStage(stage2: MediumParts['stage2']): [string, Source][] {
+  if (!stage2) return [];
+  return [
+    ['mindi/stage2.squashfs', stage2.path],
+    ['mindi/id', Buffer.from(`${stage2.sha256}\n`)],
+  ];
+}
+
+interface Appended {
+  source: Source;
+  size: number;
+}
+
+/** Runs xorriso with a placeholder for each big file. Returns those, in the order of their placeholders. */
+async function layOut(image: string, files: Map<string, Source>, work: string, parts: MediumParts) {
+  const appended: Appended[] = [];
+  const grafts: string[] = [];
+  for (const [path, source] of files) {
+    const size = typeof source === 'string' ? (await stat(source)).size : source.length;
+    // The EFI image is one of the boot catalog's, so xorriso has to know it.
+    const big = size >= APPENDED.from && size < APPENDED.below && !path.endsWith('/efi.img');
+    const from = big ? placeholder(appended.push({ source, size }) - 1) : source;
+    const onDisk = typeof from === 'string' ? from : join(work, String(grafts.length));
+    if (typeof from !== 'string') await writeFile(onDisk, from);
+    grafts.push(`/${escapeGraft(path)}=${escapeGraft(onDisk)}`);
+  }
+  await xorriso(image, grafts, parts);
+  return appended;
+}
+
+/** What is in the place of a big file until it is appended; its index makes it unlike every other. */
+function placeholder(index: number): Buffer {
+  return Buffer.from(`mindi: this file is appended: ${String(index).padStart(8, '0')}\n`);
+}
+
+/** In a graft point `=` parts the two paths. */
+function escapeGraft(path: string): string {
+  return path.replace(/[\\=]/g, '\\$&');
+}
+
+async function xorriso(image: string, grafts: string[], { volumeId, epoch }: MediumParts): Promise<void> {
+  const date = new Date(epoch * 1000).toISOString().replace(/\D/g, '').slice(0, 16);
+  const identity = ['-V', volumeId, `--modification-date=${date}`, '--set_all_file_dates', `=${epoch}`];
+  const rights = ['-r', '-file-mode', '0444', '-dir-mode', '0555'];
+  // isolinux first: a tape drive that starts a disc image keeps its first 250 KB only.
+  const order = ['--sort-weight', '30', '/isolinux/isolinux.bin', '--sort-weight', '20', '/isolinux'];
+  const bios = ['-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot'];
+  const biosLoad = ['-boot-load-size', '4', '-boot-info-table'];
+  const uefi = ['-eltorito-alt-boot', '-e', 'boot/grub/efi.img', '-no-emul-boot'];
+  await run(
+    'xorriso',
+    [
+      ...['-no_rc', '-as', 'mkisofs', '-o', image, '-iso-level', '3', '-no-pad', '-quiet'],
+      ...[...identity, ...rights, ...order, ...bios, ...biosLoad, ...uefi, '-graft-points', ...grafts],
+    ],
+    { package: 'xorriso', env: { SOURCE_DATE_EPOCH: String(epoch), TZ: 'UTC' } },
+  );
+}
+
+/** Appends the big files, makes the image whole cylinders and writes the partition tables. */
+async function finish(path: string, appended: Appended[], bootCode: Uint8Array, id: string): Promise<void> {
+  const image = await readFile(path);
+  const records = placeholders(image, appended.length);
+  const file = await open(path, 'r+');
+  try {
+    let block = Math.ceil(image.length / BLOCK);
+    for (const [index, { source, size }] of appended.entries()) {
+      pointTo(image, records[index] ?? 0, block, size);
+      append(file.fd, source, block * BLOCK);
+      block += Math.ceil(size / BLOCK);
+    }
+    const bytes = Math.ceil((block * BLOCK + GPT_TAIL * SECTOR) / CYLINDER) * CYLINDER;
+    setVolumeSize(image, bytes / BLOCK);
+    const boot = bootImages(image);
+    const { head, tail } = hybridTables({
+      bootCode,
+      loaderStart: boot.bios * (BLOCK / SECTOR),
+      efi: { start: boot.uefi.block * (BLOCK / SECTOR), sectors: boot.uefi.sectors },
+      sectors: bytes / SECTOR,
+      id,
+    });
+    head.copy(image);
+    await file.truncate(bytes);
+    await file.write(image, 0, image.length, 0);
+    await file.write(tail, 0, tail.length, bytes - tail.length);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The directory record of each placeholder; its one block is wiped. */
+function placeholders(image: Buffer, count: number): number[] {
+  const records: number[] = [];
+  const texts = new Map(Array.from({ length: count }, (_, index) => [placeholder(index).toString(), index]));
+  for (const { block, size, record } of isoFiles(image)) {
+    const index = texts.get(image.toString('latin1', block * BLOCK, block * BLOCK + Math.min(size, 64)));
+    if (index === undefined) continue;
+    records[index] = record;
+    image.fill(0, block * BLOCK, block * BLOCK + size);
+  }
+  return records;
+}
+
+/** Synchronous, because it is one memory copy after another: five times as fast as a thread pool on a busy machine. */
+function append(file: number, source: Source, position: number): void {
+  if (typeof source !== 'string') {
+    writeSync(file, source, 0, source.length, position);
+    return;
+  }
+  const buffer = Buffer.allocUnsafe(COPY_CHUNK);
+  const from = openSync(source, 'r');
+  try {
+    for (let at = position, length = 1; length > 0; at += length) {
+      length = readSync(from, buffer, 0, buffer.length, null);
+      writeSync(file, buffer, 0, length, at);
+    }
+  } finally {
+    closeSync(from);
+  }
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { MindiError } from '../contract/error.ts';
+
+/** Where distributions keep the boot loaders: Debian, then Fedora and openSUSE and Alpine, then Arch. */
+const FOLDERS = {
+  isolinux: ['/usr/lib/ISOLINUX', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
+  syslinux: ['/usr/lib/syslinux/modules/bios', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
+  grub: ['/usr/lib/grub/x86_64-efi', '/usr/share/grub2/x86_64-efi'],
+  font: ['/usr/share/grub', '/usr/share/grub2'],
+} as const;
+
+/** Every boot loader file the media need, and the Debian package that brings it. */
+const FILES = {
+  isolinux: { folders: FOLDERS.isolinux, names: ['isolinux.bin'], package: 'isolinux' },
+  hybridMbr: { folders: [...FOLDERS.isolinux, ...FOLDERS.syslinux], names: ['isohdpfx.bin'], package: 'isolinux' },
+  core: { folders: FOLDERS.syslinux, names: ['ldlinux.c32'], package: 'syslinux-common' },
+  menu: { folders: FOLDERS.syslinux, names: ['menu.c32'], package: 'syslinux-common' },
+  menuLibrary: { folders: FOLDERS.syslinux, names: ['libutil.c32'], package: 'syslinux-common' },
+  reboot: { folders: FOLDERS.syslinux, names: ['reboot.c32'], package: 'syslinux-common' },
+  grubKernel: { folders: FOLDERS.grub, names: ['kernel.img'], package: 'grub-efi-amd64-bin' },
+  // ascii.pf2 has the characters that draw the menu's frame and is 5 KB; not every distribution has it.
+  grubFont: { folders: FOLDERS.font, names: ['ascii.pf2', 'unicode.pf2'], package: 'grub-common' },
+} as const;
+
+export type Loaders = Record<keyof typeof FILES, string>;
+
+/** @throws MindiError `loader.missing`, one problem for each package that is not installed. */
+export function findLoaders(root = '/'): Loaders {
+  const found: Partial<Loaders> = {};
+  const missing = new Map<string, string[]>();
+  for (const [key, { folders, names, package: owner }] of Object.entries(FILES)) {
+    const places = folders.flatMap((folder) => names.map((name) => join(root, folder, name)));
+    const path = places.find((place) => existsSync(place));
+    if (path) found[key as keyof Loaders] = path;
+    else missing.set(owner, [...(missing.get(owner) ?? []), names[0]]);
+  }
+  if (missing.size === 0) return found as Loaders;
+  throw MindiError.all([...missing].map(missingLoader), 'boot loader files are missing:', 'loader.missing');
+}
+
+function missingLoader([owner, names]: [string, string[]]): MindiError {
+  return new MindiError(`no ${names.join(', ')} on this machine`, {
+    code: 'loader.missing',
+    hint: `Install the package ${owner} (as Debian names it), or run \`mindi doctor\`.`,
+  });
+}

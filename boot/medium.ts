@@ -1,0 +1,64 @@
+import { writeBeside } from '../builder/cache.ts';
+import { MindiError } from '../contract/error.ts';
+import type { MenuModel } from './menu.ts';
+
+/** A file given by where it lies on the host, or by its bytes. */
+export type Source = string | Uint8Array;
+
+/** What every medium is made from. A back end is one file that exports one MediumWriter. */
+export interface MediumParts {
+  /** Where the image goes; written beside and renamed, so that a failure leaves an old one whole. */
+  out: string;
+  /** As `volumeId` makes it. */
+  volumeId: string;
+  /** Seconds since 1970, for every time on the medium. */
+  epoch: number;
+  /** Hex SHA-256 of what makes this medium this one; disk and partition ids come from it. */
+  id: string;
+  /** Host paths. */
+  kernel: string;
+  initrd: string;
+  /** Null when the second stage is folded into the initrd. */
+  stage2: { path: string; sha256: string } | null;
+  /** More files, by their path on the medium without a leading slash. */
+  extraFiles: Readonly<Record<string, Source>>;
+  menu: MenuModel;
+}
+
+export type MediumWriter = (parts: MediumParts) => Promise<void>;
+
+/** The profile's name as ISO 9660 and FAT allow it: A-Z, 0-9 and _, at most 32 characters. */
+export function volumeId(name: string): string {
+  return `MINDI_${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`.slice(0, 32);
+}
+
+const UNWRITABLE: Record<string, { message: string; hint: string }> = {
+  ENOSPC: { message: 'no space left on the disk', hint: 'Free some space there, or build into another directory.' },
+  EDQUOT: { message: 'the disk quota is used up', hint: 'Free some space there, or build into another directory.' },
+  EACCES: { message: 'no permission to write there', hint: 'Build into a directory you own: --out DIR.' },
+  EPERM: { message: 'no permission to write there', hint: 'Build into a directory you own: --out DIR.' },
+  EROFS: { message: 'the file system is read-only', hint: 'Build into another directory: --out DIR.' },
+  ENOTDIR: { message: 'a part of this path is a file', hint: 'Build into another directory: --out DIR.' },
+  EEXIST: { message: 'a part of this path is a file', hint: 'Build into another directory: --out DIR.' },
+  EISDIR: { message: 'this is a directory', hint: 'Move it away, or build into another directory.' },
+};
+
+/**
+ * Writes an image beside its place and renames it.
+ * @throws MindiError `output.unwritable`, naming the image, where the disk is full or cannot be written.
+ */
+export async function writeMedium(out: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  try {
+    await writeBeside(out, make);
+  } catch (error) {
+    const known = UNWRITABLE[systemCode(error) ?? ''];
+    if (!known) throw error;
+    throw new MindiError(known.message, { code: 'output.unwritable', where: out, hint: known.hint, cause: error });
+  }
+}
+
+/** The errno of a failed system call, ours or that of a program which printed its message. */
+function systemCode(error: unknown): string | undefined {
+  if (error instanceof MindiError) return /No space left on device/.test(error.message) ? 'ENOSPC' : undefined;
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
