@@ -54,4 +54,10 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+/** Interrupted, mindi ends as a program that exits, so that what it started and half wrote is cleared away. */
+const INTERRUPTS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+if (import.meta.main) {
+  for (const [signal, code] of Object.entries(INTERRUPTS)) process.on(signal, () => process.exit(code));
+  process.exitCode = await main(process.argv.slice(2));
+}
