@@ -101,7 +101,7 @@ function writeStandIns(tree: ModuleTree, directory: string): void {
       ...(softdep ? [['softdep', softdep]] : []),
       ...(weakdep ? [['weakdep', weakdep]] : []),
       ...firmware
-        .split(/[ ,]/)
+        .split('|')
         .filter(Boolean)
         .map((file) => ['firmware', file]),
       ...(aliases.get(name) ?? []).map((alias) => ['alias', alias.pattern]),

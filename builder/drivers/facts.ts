@@ -56,21 +56,23 @@ async function remembered<T>(
 ): Promise<Map<string, T>> {
   const path = cacheDirectory('drivers', `${hashOf([kind, tree.text('modules.dep')])}.json`);
   const cache: Cached<T> = await fs.readJson(path).catch(() => ({}));
-  const limit = pLimit(AT_ONCE);
-  let changed = false;
-  const facts = await limit.map(names, async (name): Promise<[string, T][]> => {
+  const facts = new Map<string, T>();
+  const unknown: { name: string; file: string; stamp: Stamp }[] = [];
+  for (const name of names) {
     const file = tree.file(name);
     const stamp = file && stampOf(file);
-    if (!stamp) return [];
     const known = cache[name];
-    if (known?.[0] === stamp) return [[name, known[1]]];
+    if (stamp && known?.[0] === stamp) facts.set(name, known[1]);
+    else if (stamp) unknown.push({ name, file, stamp });
+  }
+  if (unknown.length === 0) return facts;
+  await pLimit(AT_ONCE).map(unknown, async ({ name, file, stamp }) => {
     const fact = await read(file);
     cache[name] = [stamp, fact];
-    changed = true;
-    return [[name, fact]];
+    facts.set(name, fact);
   });
-  if (changed) await writeBeside(path, (temporary) => fs.writeJson(temporary, cache));
-  return new Map(facts.flat());
+  await writeBeside(path, (temporary) => fs.writeJson(temporary, cache));
+  return facts;
 }
 
 function stampOf(file: string): Stamp | undefined {

@@ -53,8 +53,17 @@ export interface DriverSelection {
   dropped: Map<string, string>;
 }
 
-/** A module and the line that asked for it. */
+/** Modules and the line that asked for each. */
 type Roots = Map<string, Reason>;
+
+/** What one set, or the includes, asks for. */
+interface Request {
+  essential: Roots;
+  /** The essential ones among them. */
+  all: Roots;
+  /** What its lines with `-` take away: soft dependencies and families do not bring it back. */
+  unwanted: ReadonlySet<string>;
+}
 
 /**
  * Turns driver sets and selectors into modules: what is selected, everything it needs, and what it may ask for.
@@ -66,45 +75,37 @@ export async function resolveDrivers(options: ResolveDriversOptions): Promise<Dr
 }
 
 async function resolve(options: ResolveDriversOptions): Promise<DriverSelection> {
-  const { tree, where = () => undefined } = options;
+  const { tree, where } = options;
   const importers = importersOf(tree);
-  const sets = await loadDriverSets(options.sets, options.setDirectories, (i) => where('sets', i));
+  const sets = await loadDriverSets(options.sets, options.setDirectories, (i) => where?.('sets', i));
   const excluded = await exclusions(options, importers);
   const broken = needing(tree, excluded);
-  const essential: Roots = new Map();
-  const all: Roots = new Map();
-  const unwanted = new Set<string>();
-  for (const set of sets) await addSet(set, tree, importers, { essential, all, unwanted });
-  for (const [name, reason] of await inclusions(options, excluded, broken, importers)) all.set(name, reason);
+  const requests: Request[] = [];
+  for (const set of sets) requests.push(await requestOf(set, tree, importers));
+  const included = await inclusions(options, excluded, broken, importers);
+  requests.push({ essential: new Map(), all: included, unwanted: new Set() });
 
   const dropped = new Map<string, string>();
-  for (const roots of [essential, all]) {
+  for (const roots of requests.flatMap(({ essential, all }) => [essential, all])) {
     for (const name of [...roots.keys()]) {
       const because = broken.get(name);
       if (because !== undefined) dropped.set(name, because);
       if (because !== undefined || excluded.has(name)) roots.delete(name);
     }
   }
-  for (const name of all.keys()) unwanted.delete(name);
-  const without = new Set([...excluded, ...broken.keys()]);
-  const closures = await bothClosures(tree, essential, all, { without, unwanted });
-  return selection(tree, sets, all, closures, dropped);
+  const found = await follow(tree, requests, new Set([...excluded, ...broken.keys()]));
+  return selection(tree, sets, found, dropped);
 }
 
-async function addSet(
-  set: DriverSet,
-  tree: ModuleTree,
-  importers: Importers,
-  to: { essential: Roots; all: Roots; unwanted: Set<string> },
-): Promise<void> {
-  const rule = (selector: Selector) => `drivers.sets: ${set.name} (${selector.text})`;
-  const essential = await evaluate(set.essential, tree, importers);
+async function requestOf(set: DriverSet, tree: ModuleTree, importers: Importers): Promise<Request> {
+  const rule = (selector: Selector) => named(`drivers.sets: ${set.name} (${selector.text})`, selector);
+  const first = await evaluate(set.essential, tree, importers);
   const later = await evaluate(set.modules, tree, importers);
-  for (const name of [...essential.minus, ...later.minus]) to.unwanted.add(name);
-  for (const [name, selector] of essential.plus) keepFirst(to.essential, name, named(rule(selector), selector));
-  for (const [name, selector] of [...essential.plus, ...later.plus]) {
-    keepFirst(to.all, name, named(rule(selector), selector));
-  }
+  const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(selector)]));
+  const all = new Map(essential);
+  for (const [name, selector] of later.plus) if (!all.has(name)) all.set(name, rule(selector));
+  const unwanted = new Set([...first.minus, ...later.minus].filter((name) => !all.has(name)));
+  return { essential, all, unwanted };
 }
 
 /** The last selector that means a module decides about it. */
@@ -210,58 +211,68 @@ function conflict(text: string, because: string, where: string | undefined): Min
   );
 }
 
-/** The closures of the first stage and of both together. Weak dependencies are in the modules, so those are read on the way. */
-async function bothClosures(
-  tree: ModuleTree,
-  essential: Roots,
-  all: Roots,
-  limits: { without: Set<string>; unwanted: Set<string> },
-): Promise<{ first: Closure; both: Closure; facts: Map<string, ModuleFacts> }> {
+/** Everything the requests lead to. */
+interface Found {
+  /** Names of the first stage. */
+  essential: Set<string>;
+  modules: Map<string, Reason[]>;
+  builtin: Map<string, Reason[]>;
+  facts: Map<string, ModuleFacts>;
+}
+
+/** Weak dependencies are written in the modules themselves, so those are read on the way. */
+async function follow(tree: ModuleTree, requests: readonly Request[], without: ReadonlySet<string>): Promise<Found> {
   const weakdeps = new Map<string, string[]>();
   for (;;) {
-    const options = { ...limits, weakdeps };
-    const first = tree.closure(essential.keys(), options);
-    const both = tree.closure([...essential.keys(), ...all.keys()], options);
-    const facts = await moduleFacts(tree, [...both.modules.keys()]);
+    const essential = new Set<string>();
+    const modules = new Map<string, Reason[]>();
+    const builtin = new Map<string, Reason[]>();
+    for (const { essential: first, all, unwanted } of requests) {
+      const options = { without, unwanted, weakdeps };
+      for (const name of tree.closure(first.keys(), options).modules.keys()) essential.add(name);
+      const both = tree.closure(all.keys(), options);
+      addReasons(modules, both.modules, all);
+      addReasons(builtin, both.builtin, all);
+    }
+    const facts = await moduleFacts(tree, [...modules.keys()]);
     const fresh = [...facts].filter(([name, fact]) => fact.weakdeps.length > 0 && !weakdeps.has(name));
-    if (fresh.length === 0) return { first, both, facts };
+    if (fresh.length === 0) return { essential, modules, builtin, facts };
     for (const [name, fact] of fresh) weakdeps.set(name, fact.weakdeps);
+  }
+}
+
+function addReasons(to: Map<string, Reason[]>, from: Closure['modules'], roots: Roots): void {
+  for (const { name, kind, via } of from.values()) {
+    const root = roots.get(via[0] ?? name);
+    if (!root) continue;
+    const reasons = to.get(name) ?? [];
+    reasons.push(kind === 'named' ? root : { rule: root.rule, via, kind });
+    to.set(name, reasons);
   }
 }
 
 function selection(
   tree: ModuleTree,
   sets: readonly DriverSet[],
-  roots: Roots,
-  { first, both, facts }: Awaited<ReturnType<typeof bothClosures>>,
+  { essential, modules, builtin, facts }: Found,
   dropped: Map<string, string>,
 ): DriverSelection {
-  const reason = (from: Closure['modules'], name: string): Reason[] => {
-    const entry = from.get(name);
-    const root = roots.get(entry?.via[0] ?? name);
-    if (!entry || !root) return [];
-    return entry.kind === 'named' ? [root] : [{ rule: root.rule, via: entry.via, kind: entry.kind }];
-  };
-  const names = [...both.modules.keys()].sort();
-  const modules = names.map((name): [string, SelectedModule] => [
-    name,
-    {
-      path: tree.file(name) ?? '',
-      stored: storedPath(tree.path(name) ?? ''),
-      reasons: reason(first.modules.has(name) ? first.modules : both.modules, name),
-    },
-  ]);
-  const builtin = [...both.builtin.keys()].sort();
+  const names = [...modules.keys()].sort();
+  const selectedModule = (name: string): SelectedModule => ({
+    path: tree.file(name) ?? '',
+    stored: storedPath(tree.path(name) ?? ''),
+    reasons: modules.get(name) ?? [],
+  });
   const wantedAtBoot = sets
     .flatMap((set) => set.load)
     .flatMap((name) => tree.lookup(name).map((target) => target.name));
   return {
-    essential: names.filter((name) => first.modules.has(name)),
-    stage2: names.filter((name) => !first.modules.has(name)),
-    load: [...new Set(wantedAtBoot)].filter((name) => first.modules.has(name)),
-    modules: new Map(modules),
-    builtin: new Map(builtin.map((name) => [name, reason(both.builtin, name)])),
-    firmware: firmwareOf(tree, facts, both.builtin),
+    essential: names.filter((name) => essential.has(name)),
+    stage2: names.filter((name) => !essential.has(name)),
+    load: [...new Set(wantedAtBoot)].filter((name) => essential.has(name)),
+    modules: new Map(names.map((name) => [name, selectedModule(name)])),
+    builtin: new Map([...builtin].sort(([a], [b]) => (a < b ? -1 : 1))),
+    firmware: firmwareOf(tree, facts, builtin),
     dropped,
   };
 }
@@ -286,7 +297,3 @@ const named = (rule: string, selector: Selector): Reason => ({
   rule,
   kind: selector.kind === 'alias' ? 'alias' : 'named',
 });
-
-function keepFirst(roots: Roots, name: string, reason: Reason): void {
-  if (!roots.has(name)) roots.set(name, reason);
-}

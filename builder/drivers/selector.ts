@@ -78,11 +78,20 @@ function allNames(tree: ModuleTree): string[] {
 }
 
 function inPath(tree: ModuleTree, expression: RegExp | null): string[] {
-  if (!expression) return [];
-  const matches = (path: string | undefined) => path !== undefined && expression.test(`/${fold(withoutSuffix(path))}`);
-  const loadable = tree.names.filter((name) => matches(tree.path(name)));
-  const builtin = [...tree.builtin].filter(([name, path]) => !tree.has(name) && matches(path)).map(([name]) => name);
-  return [...loadable, ...builtin];
+  return foldedPaths(tree).flatMap(([name, path]) => (expression?.test(path) ? [name] : []));
+}
+
+const pathsOfTrees = new WeakMap<ModuleTree, [name: string, path: string][]>();
+
+/** `/kernel/drivers/scsi/sd_mod` of every module, loadable and built in. Made once a tree: each selector goes through it. */
+function foldedPaths(tree: ModuleTree): [name: string, path: string][] {
+  const known = pathsOfTrees.get(tree);
+  if (known) return known;
+  const loadable = tree.names.map((name) => [name, tree.path(name) ?? ''] as const);
+  const paths = [...loadable, ...[...tree.builtin].filter(([name]) => !tree.has(name))];
+  const folded = paths.map(([name, path]): [string, string] => [name, `/${fold(withoutSuffix(path))}`]);
+  pathsOfTrees.set(tree, folded);
+  return folded;
 }
 
 /** A path, a glob over paths or (with `/` at its end) a directory, as an expression over `/kernel/drivers/…` without suffix. */

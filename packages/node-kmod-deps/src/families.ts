@@ -63,7 +63,11 @@ export const FAMILIES: readonly Family[] = [
   { module: 'libphy', wants: ['mdio:*'], source: 'drivers/net/phy/phy_device.c request_module(MDIO_MODULE_PREFIX…)' },
   { module: 'mlx4_core', wants: ['mlx4_en'], source: 'drivers/net/ethernet/mellanox/mlx4/main.c mlx4_request_modules' },
   { module: 'mmc_core', wants: ['mmc:block'], source: 'drivers/mmc/core/bus.c: MODALIAS in the uevent, not in sysfs' },
-  { module: 'nvme_fabrics', wants: ['nvme-*'], source: 'drivers/nvme/host/fabrics.c request_module("nvme-%s")' },
+  {
+    module: 'nvme_fabrics',
+    wants: ['nvme-tcp', 'nvme-fc', 'nvme-rdma'],
+    source: 'drivers/nvme/host/fabrics.c request_module("nvme-%s")',
+  },
   { module: 'nfs', wants: ['nfsv2', 'nfsv3', 'nfsv4'], source: 'fs/nfs/client.c request_module("nfsv%d")' },
   { module: 'nfsv4', wants: ['nfs-layouttype4-*'], source: 'fs/nfs/pnfs.c request_module' },
   { module: 'sunrpc', wants: ['rpc-auth-*'], source: 'net/sunrpc/auth.c request_module("rpc-auth-%u")' },

@@ -28,7 +28,12 @@ describe.each(NAMES)('%s', (kernel) => {
   it('loads what modprobe --show-depends loads, in its order', async () => {
     const tree = await kernelTree(kernel);
     const withSoft = (tree.text('modules.softdep') ?? '').split('\n').map((line) => line.split(' ')[1] ?? '');
-    const sample = [...every(tree.names, 211), ...withSoft.filter((name) => tree.has(name)), 'i8042', 'fs-ext4'];
+    const sample = [
+      ...every(tree.names, 211),
+      ...every(withSoft, 2).filter((name) => tree.has(name)),
+      'i8042',
+      'fs-ext4',
+    ];
     for (const name of new Set(sample)) {
       const steps = tree.probe(name).map((step) => (step.action === 'builtin' ? `builtin ${step.name}` : step.name));
       expect([name, ...steps]).toEqual([name, ...(await modprobe(kernel, ['--show-depends', name])).map(shown)]);
