@@ -3,6 +3,7 @@ import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
+import { MindiError } from '../contract/error.ts';
 import { efiImage } from './efi.ts';
 import { CYLINDER, GPT_TAIL, hybridTables, SECTOR } from './hybrid.ts';
 import { BLOCK, bootImages, isoFiles, pointTo, setVolumeSize } from './iso9660.ts';
@@ -118,12 +119,12 @@ async function xorriso(image: string, grafts: string[], { volumeId, epoch }: Med
 /** Appends the big files, makes the image whole cylinders and writes the partition tables. */
 async function finish(path: string, appended: Appended[], bootCode: Uint8Array, id: string): Promise<void> {
   const image = await readFile(path);
-  const records = placeholders(image, appended.length);
   const file = await open(path, 'r+');
   try {
     let block = Math.ceil(image.length / BLOCK);
-    for (const [index, { source, size }] of appended.entries()) {
-      pointTo(image, records[index] ?? 0, block, size);
+    for (const [index, record] of placeholders(image, appended.length).entries()) {
+      const { source, size } = appended[index] as Appended;
+      pointTo(image, record, block, size);
       append(file.fd, source, block * BLOCK);
       block += Math.ceil(size / BLOCK);
     }
@@ -148,15 +149,17 @@ async function finish(path: string, appended: Appended[], bootCode: Uint8Array, 
 
 /** The directory record of each placeholder; its one block is wiped. */
 function placeholders(image: Buffer, count: number): number[] {
-  const records: number[] = [];
-  const texts = new Map(Array.from({ length: count }, (_, index) => [placeholder(index).toString(), index]));
-  for (const { block, size, record } of isoFiles(image)) {
-    const index = texts.get(image.toString('latin1', block * BLOCK, block * BLOCK + Math.min(size, 64)));
-    if (index === undefined) continue;
-    records[index] = record;
-    image.fill(0, block * BLOCK, block * BLOCK + size);
-  }
-  return records;
+  const files = isoFiles(image);
+  return Array.from({ length: count }, (_, index) => {
+    const text = placeholder(index);
+    const found = files.find(({ block, size }) => {
+      const start = block * BLOCK;
+      return size === text.length && text.equals(image.subarray(start, start + size));
+    });
+    if (!found) throw new MindiError('xorriso lost a file', { code: 'iso.malformed', exitCode: 70 });
+    image.fill(0, found.block * BLOCK, found.block * BLOCK + found.size);
+    return found.record;
+  });
 }
 
 /** Synchronous, because it is one memory copy after another: five times as fast as a thread pool on a busy machine. */

@@ -85,9 +85,11 @@ export interface BootImages {
  */
 export function bootImages(image: Buffer): BootImages {
   const record = BOOT_RECORD * BLOCK;
+  if (image.length < record + BLOCK) throw malformed();
   if (image.toString('latin1', record + 7, record + 30) !== 'EL TORITO SPECIFICATION') throw malformed();
   const catalog = image.readUInt32LE(record + 71) * BLOCK;
   const [initial, header, section] = [catalog + 32, catalog + 64, catalog + 96];
+  if (image.length < section + 32) throw malformed();
   if (image[initial] !== 0x88 || image[header + 1] !== 0xef || image[section] !== 0x88) throw malformed();
   return {
     bios: image.readUInt32LE(initial + 8),

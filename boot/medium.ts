@@ -57,8 +57,11 @@ export async function writeMedium(out: string, make: (temporary: string) => Prom
   }
 }
 
+/** libc's words, and those of xorriso, which looks before it writes. */
+const FULL = /No space left on device|exceeds free space on media/;
+
 /** The errno of a failed system call, ours or that of a program which printed its message. */
 function systemCode(error: unknown): string | undefined {
-  if (error instanceof MindiError) return /No space left on device/.test(error.message) ? 'ENOSPC' : undefined;
+  if (error instanceof MindiError) return FULL.test(error.message) ? 'ENOSPC' : undefined;
   return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }
