@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
 import { type Boot, problem, tell } from './boot.ts';
@@ -11,6 +11,16 @@ const TELL_EVERY = 2000;
 
 /** Candidates that were looked at already; a drive with another disc is a new one. */
 const lookedAt = new Set<string>();
+
+/** Where the second stage came from when it is in place already, because the init was started again; else null. */
+export function placedBefore(stage: SecondStage): string | null {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '));
+  const source = (place: string) => mounts.findLast(([, at]) => at === place)?.[0];
+  if (!source(PATHS.stage2Mount)) return null;
+  return stage.where === 'initrd' ? 'initrd' : (source(PATHS.medium) ?? null);
+}
 
 /** Looks at every block device not seen before and takes the second stage from the first that has it. */
 export async function tryMedium(boot: Boot, stage: SecondStage): Promise<void> {

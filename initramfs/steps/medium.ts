@@ -1,7 +1,8 @@
 import type { SecondStage } from '../../contract/rescue-config.ts';
 import { type Boot, problem, type Step, tell } from '../boot.ts';
 import { coldplug, loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
-import { takeFromInitrd, tryMedium } from '../second-stage.ts';
+import { candidates } from '../medium.ts';
+import { placedBefore, takeFromInitrd, tryMedium } from '../second-stage.ts';
 import { deviceEvent, eventNumber } from '../settle.ts';
 
 /** Milliseconds without any device event after which a medium that is not there is given up, and the longest wait. */
@@ -14,13 +15,21 @@ export const medium: Step = {
   async run(boot) {
     const stage = boot.config.stage2;
     if (!stage) return;
+    const before = boot.problems.length;
+    boot.medium = placedBefore(stage);
+    if (boot.medium !== null) return;
     if (stage.where === 'initrd') await takeFromInitrd(boot, stage);
     else await waitForMedium(boot, stage);
-    if (boot.medium === null)
-      problem(boot, 'There is no second stage: only the tools and drivers of the boot image are here.');
-    else await coldplug(boot);
+    if (boot.medium !== null) await coldplug(boot);
+    else if (boot.problems.length === before) problem(boot, notFound());
   },
 };
+
+function notFound(): string {
+  const devices = candidates().map(({ device }) => device);
+  const looked = devices.length > 0 ? `It is not on ${devices.join(', ')}` : 'There is no disk and no disc';
+  return `The medium this boot image belongs to was not found. ${looked}; only the tools and drivers of the boot image are here.`;
+}
 
 async function waitForMedium(boot: Boot, stage: SecondStage): Promise<void> {
   const asked = boot.parameters.wait;
