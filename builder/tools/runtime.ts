@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import { MindiError } from '../../contract/error.ts';
@@ -9,6 +10,7 @@ import type { Piece } from '../piece.ts';
 import { run } from '../run.ts';
 import { merged, Tree } from './follow.ts';
 import { FileHashes } from './hashes.ts';
+import { dropForeignLanguages } from './icu.ts';
 import { Libraries, type Library } from './libraries.ts';
 
 type RuntimeName = 'node' | 'bun';
@@ -22,7 +24,7 @@ export interface Runtime extends Piece {
 }
 
 /**
- * What is in the runtime's squashfs: the program at /bin, stripped where binutils is here, and its libraries at /lib.
+ * What is in the runtime's squashfs: the program at /bin, slimmed, and its libraries at /lib.
  * @throws MindiError `runtime.missing` when the npm package is not there, `runtime.library-missing`.
  */
 export async function runtimeEntries(name: RuntimeName, hashes = new FileHashes()): Promise<Runtime> {
@@ -44,7 +46,7 @@ export async function runtimeEntries(name: RuntimeName, hashes = new FileHashes(
     return { type: 'file', path: place, mode: 0o755, uid: 0, gid: 0, why: [why], size, sha256, origin: from };
   };
   const entries = await Promise.all([
-    file(`/bin/${name}`, await stripped(path, hashes), origin, { rule, kind: 'named' }),
+    file(`/bin/${name}`, await slim(path, hashes), origin, { rule, kind: 'named' }),
     ...libraries.files.map(({ via, source, path: from }) =>
       file(`/lib/${sonameOf(via)}`, source, from, { rule, via: [name, ...via.slice(1)], kind: 'library' }),
     ),
@@ -86,16 +88,26 @@ function program(name: RuntimeName): { path: string; origin: string } {
   }
 }
 
-/** The program without symbols: 17 MB less of node. Where there is no strip, the program as it is. */
-async function stripped(path: string, hashes: FileHashes): Promise<string> {
+/** Part of the cache key: raise it when slimming changes. */
+const SLIMMING = 1;
+
+/** The program without symbols (17 MB less of node; where there is no strip they stay) and other languages' data (27 MB). */
+async function slim(path: string, hashes: FileHashes): Promise<string> {
+  const strip = await stripVersion();
+  const { sha256 } = await hashes.of(path);
+  return await cached('runtimes', hashOf([SLIMMING, sha256, strip]), async (target) => {
+    if (strip) await run('strip', ['-o', target, path]);
+    const program = await readFile(strip ? target : path);
+    dropForeignLanguages(program);
+    await writeFile(target, program);
+  });
+}
+
+async function stripVersion(): Promise<string | undefined> {
   try {
-    const { stdout } = await run('strip', ['--version'], { package: 'binutils' });
-    const { sha256 } = await hashes.of(path);
-    return await cached('stripped', hashOf([sha256, stdout]), async (target) => {
-      await run('strip', ['-o', target, path]);
-    });
+    return (await run('strip', ['--version'], { package: 'binutils' })).stdout;
   } catch (error) {
-    if (error instanceof MindiError && error.code === 'tool.missing') return path;
+    if (error instanceof MindiError && error.code === 'tool.missing') return undefined;
     throw error;
   }
 }
