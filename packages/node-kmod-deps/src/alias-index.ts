@@ -18,47 +18,56 @@ interface Entry {
  * modalias is compared with the few patterns that could match, not with all 30,000.
  */
 export class AliasIndex {
-  readonly #byPrefix = new Map<string, Entry[]>();
-  readonly #byGram = new Map<string, Entry[]>();
+  readonly #byPrefix = new Map<number, Entry[]>();
+  readonly #byGram = new Map<number, Entry[]>();
   readonly #rest: Entry[] = [];
-  readonly #prefixLengths: number[];
+  /** `true` at the lengths that prefixes have. */
+  readonly #lengths: boolean[] = [];
 
   constructor(aliases: readonly Alias[]) {
-    const lengths = new Set<number>();
     for (const [order, alias] of aliases.entries()) {
       const pattern = foldAlias(alias.pattern);
       const entry = { pattern, name: alias.name, order };
       const prefix = literalPrefix(pattern);
       const gram = prefix.length < SHORT_PREFIX && prefix !== pattern ? middleGram(pattern) : undefined;
-      if (gram) push(this.#byGram, gram, entry);
+      if (gram) push(this.#byGram, hash(gram, 0, GRAM), entry);
       else if (prefix === '') this.#rest.push(entry);
       else {
-        push(this.#byPrefix, prefix, entry);
-        lengths.add(prefix.length);
+        push(this.#byPrefix, hash(prefix, 0, prefix.length), entry);
+        this.#lengths[prefix.length] = true;
       }
     }
-    this.#prefixLengths = [...lengths].sort((a, b) => a - b);
   }
 
   /** Modules whose alias matches, in the file's order, each once. */
   match(modalias: string): string[] {
     const text = foldAlias(modalias);
-    const found: Entry[] = [];
-    for (const length of this.#prefixLengths) {
-      if (length > text.length) break;
-      collect(this.#byPrefix.get(text.slice(0, length)), text, found);
+    const found = new Set<Entry>();
+    let prefix = 0;
+    for (let length = 1; length <= text.length; length += 1) {
+      prefix = extend(prefix, text.charCodeAt(length - 1));
+      if (this.#lengths[length]) collect(this.#byPrefix.get(prefix), text, found);
     }
-    const grams = new Set<string>();
-    for (let i = 0; i + GRAM <= text.length; i += 1) grams.add(text.slice(i, i + GRAM));
-    for (const gram of grams) collect(this.#byGram.get(gram), text, found);
+    for (let i = 0; i + GRAM <= text.length; i += 1) collect(this.#byGram.get(hash(text, i, i + GRAM)), text, found);
     collect(this.#rest, text, found);
-    return [...new Set(found.sort((a, b) => a.order - b.order).map((entry) => entry.name))];
+    return [...new Set([...found].sort((a, b) => a.order - b.order).map((entry) => entry.name))];
   }
 }
 
-function collect(entries: readonly Entry[] | undefined, text: string, found: Entry[]): void {
+/** Two texts with one hash only cost a comparison. Numbers are quicker keys than pieces of strings. */
+function hash(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let i = start; i < end; i += 1) value = extend(value, text.charCodeAt(i));
+  return value;
+}
+
+function extend(value: number, code: number): number {
+  return (Math.imul(value, 31) + code) | 0;
+}
+
+function collect(entries: readonly Entry[] | undefined, text: string, found: Set<Entry>): void {
   if (!entries) return;
-  for (const entry of entries) if (globMatch(entry.pattern, text)) found.push(entry);
+  for (const entry of entries) if (!found.has(entry) && globMatch(entry.pattern, text)) found.add(entry);
 }
 
 /** First six characters of the longest literal piece; undefined when no piece is that long, or brackets make it uncertain. */
@@ -69,7 +78,7 @@ function middleGram(pattern: string): string | undefined {
   return longest.length >= GRAM ? longest.slice(0, GRAM) : undefined;
 }
 
-function push<K>(map: Map<K, Entry[]>, key: K, entry: Entry): void {
+function push(map: Map<number, Entry[]>, key: number, entry: Entry): void {
   const list = map.get(key);
   if (list) list.push(entry);
   else map.set(key, [entry]);

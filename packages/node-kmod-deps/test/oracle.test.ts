@@ -1,58 +1,21 @@
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { KERNELS, type KernelName, kernelFixture, kernelTree } from '../../../test/kernel-fixture.ts';
-import { moduleName, trimMetadata } from '../src/index.ts';
+import { expectAliases, expectLoadOrder, modprobeOf } from '../../../test/kmod-oracle.ts';
+import { trimMetadata } from '../src/index.ts';
 
 const NAMES = Object.keys(KERNELS) as KernelName[];
 
-async function modprobe(kernel: KernelName, args: string[]): Promise<string[]> {
-  const { root, release } = await kernelFixture(kernel, { modules: 'empty' });
-  const all = ['-d', root, '-S', release, '-C', '/dev/null', '-q', ...args];
-  const { stdout } = await promisify(execFile)('modprobe', all).catch((error: { stdout: string }) => error);
-  return [...new Set(stdout.split('\n').filter(Boolean))];
-}
-
-/** `insmod /lib/…/sd-mod.ko ` -> `sd_mod`; `builtin ext4` stays. */
-function shown(line: string): string {
-  return line.startsWith('insmod ') ? moduleName(line.slice('insmod '.length).trim()) : line.trim();
-}
-
-/** Every nth: all of them take a minute; test/boot/kmod-oracle.test.ts does that. */
-function every<T>(items: readonly T[], nth: number): T[] {
-  return items.filter((_, i) => i % nth === 0);
-}
-
-describe.each(NAMES)('%s', (kernel) => {
-  it('loads what modprobe --show-depends loads, in its order', async () => {
-    const tree = await kernelTree(kernel);
-    const withSoft = (tree.text('modules.softdep') ?? '').split('\n').map((line) => line.split(' ')[1] ?? '');
-    const sample = [
-      ...every(tree.names, 211),
-      ...every(withSoft, 2).filter((name) => tree.has(name)),
-      'i8042',
-      'fs-ext4',
-    ];
-    for (const name of new Set(sample)) {
-      const steps = tree.probe(name).map((step) => (step.action === 'builtin' ? `builtin ${step.name}` : step.name));
-      expect([name, ...steps]).toEqual([name, ...(await modprobe(kernel, ['--show-depends', name])).map(shown)]);
-    }
+/** Of what each takes a process of its own, a part; test/boot/kmod-oracle.test.ts compares everything. */
+describe.each(NAMES)('on %s', (kernel) => {
+  it('what modprobe --show-depends loads, in its order', async () => {
+    const { root, release } = await kernelFixture(kernel, { modules: 'empty' });
+    await expectLoadOrder(await kernelTree(kernel), modprobeOf(root, release), 23);
   });
 
-  it('matches what modprobe --resolve-alias matches', async () => {
-    const tree = await kernelTree(kernel);
-    const patterns = [...every(tree.aliases, 601), ...every(tree.builtinAliases, 17)].map((alias) => alias.pattern);
-    const concrete = patterns.map((p) =>
-      p
-        .replace(/\[(.)[^\]]*\]/g, '$1')
-        .replaceAll('*', '0')
-        .replaceAll('?', '7'),
-    );
-    const others = ['crypto-crc32c', 'cbc(aes)', 'symbol:scsi_add_lun', 'net-pf-10', 'nosuch', 'sd-mod', 'i8042'];
-    for (const alias of [...concrete, ...others]) {
-      expect([alias, ...tree.matchAlias(alias)]).toEqual([alias, ...(await modprobe(kernel, ['-R', alias]))]);
-    }
+  it('what modprobe --resolve-alias matches', async () => {
+    const { root, release } = await kernelFixture(kernel, { modules: 'empty' });
+    await expectAliases(await kernelTree(kernel), modprobeOf(root, release), 701);
   });
 });
 
