@@ -23,8 +23,8 @@ export interface Selector {
   kind: 'name' | 'glob' | 'path' | 'alias' | 'symbol';
   /** Folded pattern of that kind. For a symbol its name. */
   pattern: string;
-  /** What paths must match, of kind `path` and `symbol … in`. */
-  path: RegExp | null;
+  /** What paths must match, of kind `path` and `symbol … in`: the pattern of each directory and of the file. */
+  path: readonly string[] | null;
 }
 
 const PATH_ROOTS = /^(?:kernel|updates|extra|weak-updates)\//;
@@ -35,7 +35,7 @@ export function parseSelector(text: string, where?: string): Selector {
   const body = (minus ? text.slice(1) : text).trim();
   const symbol = /^symbol:(\S+?)(?:\s+in\s+(\S+))?$/.exec(body);
   if (symbol?.[1]) {
-    const path = symbol[2] === undefined ? null : pathExpression(symbol[2]);
+    const path = symbol[2] === undefined ? null : pathPattern(symbol[2]);
     return { text, minus, kind: 'symbol', pattern: symbol[1], path };
   }
   if (body === '' || /\s/.test(body) || body.startsWith('-') || body === 'symbol:') {
@@ -47,7 +47,7 @@ export function parseSelector(text: string, where?: string): Selector {
   }
   if (body.includes(':')) return { text, minus, kind: 'alias', pattern: foldAlias(body), path: null };
   if (body.includes('/') && !/^\/?[^*?[]*\.ko(\.\w+)?$/.test(body)) {
-    return { text, minus, kind: 'path', pattern: body, path: pathExpression(body) };
+    return { text, minus, kind: 'path', pattern: body, path: pathPattern(body) };
   }
   if (isGlob(body)) return { text, minus, kind: 'glob', pattern: foldAlias(withoutSuffix(body)), path: null };
   return { text, minus, kind: 'name', pattern: moduleName(body), path: null };
@@ -77,38 +77,53 @@ function allNames(tree: ModuleTree): string[] {
   return [...tree.names, ...tree.builtin.keys()];
 }
 
-function inPath(tree: ModuleTree, expression: RegExp | null): string[] {
-  return foldedPaths(tree).flatMap(([name, path]) => (expression?.test(path) ? [name] : []));
+function inPath(tree: ModuleTree, pattern: readonly string[] | null): string[] {
+  return pattern ? splitPaths(tree).flatMap(([name, path]) => (pathMatches(pattern, path) ? [name] : [])) : [];
 }
 
-const pathsOfTrees = new WeakMap<ModuleTree, [name: string, path: string][]>();
+type SplitPath = [name: string, path: string[]];
+const pathsOfTrees = new WeakMap<ModuleTree, SplitPath[]>();
 
-/** `/kernel/drivers/scsi/sd_mod` of every module, loadable and built in. Made once a tree: each selector goes through it. */
-function foldedPaths(tree: ModuleTree): [name: string, path: string][] {
+/** `kernel, drivers, scsi, sd_mod` of every module, loadable and built in. Made once a tree: each selector goes through it. */
+function splitPaths(tree: ModuleTree): SplitPath[] {
   const known = pathsOfTrees.get(tree);
   if (known) return known;
   const loadable = tree.names.map((name) => [name, tree.path(name) ?? ''] as const);
   const paths = [...loadable, ...[...tree.builtin].filter(([name]) => !tree.has(name))];
-  const folded = paths.map(([name, path]): [string, string] => [name, `/${fold(withoutSuffix(path))}`]);
-  pathsOfTrees.set(tree, folded);
-  return folded;
+  const split = paths.map(([name, path]): SplitPath => [name, fold(withoutSuffix(path)).split('/')]);
+  pathsOfTrees.set(tree, split);
+  return split;
 }
 
-/** A path, a glob over paths or (with `/` at its end) a directory, as an expression over `/kernel/drivers/…` without suffix. */
-function pathExpression(text: string): RegExp {
-  const absolute = text.startsWith('/');
-  const directory = text.endsWith('/');
+/** A path, a glob over paths or, with `/` at its end, a directory; without `/` at its start below kernel/, updates/ … */
+function pathPattern(text: string): string[] {
   const body = withoutSuffix(text.replace(PATH_ROOTS, '').replace(/^\/|\/$/g, ''));
-  const pieces = foldAlias(body).split(/(\*\*|\*|\?|\[[^\]]+\])/);
-  const source = pieces.map((piece, i) => (i % 2 === 0 ? literal(piece) : wildcard(piece))).join('');
-  return new RegExp(`^${absolute ? '/' : '/[^/]+/'}${source}${directory ? '/' : '$'}`);
+  return [...(text.startsWith('/') ? [] : ['*']), ...foldAlias(body).split('/'), ...(text.endsWith('/') ? ['**'] : [])];
 }
 
-const literal = (text: string) => text.replace(/[.+^$(){}|[\]\\]/g, '\\$&');
-
-function wildcard(piece: string): string {
-  if (piece === '**') return '.*';
-  if (piece === '*') return '[^/]*';
-  if (piece === '?') return '[^/]';
-  return `[${piece.slice(1, -1).replace(/^!/, '^').replace(/[\\[]/g, '\\$&')}]`;
+/** Piece by piece; `**` stands for any number of them. Tries again only behind the last `**`, so it cannot run away. */
+function pathMatches(pattern: readonly string[], path: readonly string[]): boolean {
+  let p = 0;
+  let at = 0;
+  let behind = -1;
+  let from = 0;
+  while (at < path.length) {
+    const piece = pattern[p];
+    if (piece === '**') {
+      p += 1;
+      behind = p;
+      from = at;
+    } else if (piece !== undefined && (piece === path[at] || globMatch(piece, path[at] as string))) {
+      p += 1;
+      at += 1;
+    } else if (behind >= 0) {
+      from += 1;
+      at = from;
+      p = behind;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === '**') p += 1;
+  return p === pattern.length;
 }
