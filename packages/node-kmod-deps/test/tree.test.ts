@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { type BuildOptions, build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { kernelTree } from '../../../test/kernel-fixture.ts';
 import { KmodError, ModuleTree } from '../src/index.ts';
@@ -207,4 +209,12 @@ describe('modules.dep that is not whole', () => {
     expect(open).toThrow(KmodError);
     expect(open).toThrow(expect.objectContaining({ code, hint: expect.stringContaining('depmod') }));
   });
+});
+
+it('the entry for an initramfs bundles without any Node module', async () => {
+  const entry = join(import.meta.dirname, '../src/tree.ts');
+  const options: BuildOptions = { entryPoints: [entry], bundle: true, platform: 'neutral', logLevel: 'silent' };
+  const { errors, outputFiles } = await build({ ...options, write: false });
+  expect(errors).toEqual([]);
+  expect(outputFiles?.[0]?.text).not.toMatch(/node:|lzma/);
 });
