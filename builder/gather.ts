@@ -4,16 +4,12 @@ import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { parseMountlist } from '../contract/mountlist-file.ts';
 import { baseEntries } from './base-segment.ts';
-import { firmwarePiece } from './drivers/firmware.ts';
-import { moduleMetadata } from './drivers/metadata.ts';
-import { metadataPiece, modulePiece } from './drivers/pieces.ts';
-import { type DriverSelection, resolveDrivers } from './drivers/resolve.ts';
-import { openKernelTree } from './drivers/tree.ts';
+import { driverPieces } from './drivers/pieces.ts';
 import { firstCapture, mediaEpoch } from './epoch.ts';
-import { type KernelTree, resolveKernel } from './kernel/source.ts';
+import { resolveKernel } from './kernel/source.ts';
 import { hostKeymap } from './keymap.ts';
 import { captureMountlist } from './mountlist/capture.ts';
-import type { Piece } from './piece.ts';
+import { joined } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
 import type { Profile } from './profile/load.ts';
 import { findBusybox } from './tools/busybox.ts';
@@ -59,52 +55,15 @@ function optionalNote(missing: Tools['optionalMissing']): string {
   return `optional tools this machine does not have: ${names} (packages: ${packages})`;
 }
 
-type DriverPieces = Pick<PlanInputs, 'kernel' | 'essential' | 'essentialModules' | 'modules'>;
-
-async function gatherDrivers(
-  profile: Profile,
-  hashes: FileHashes,
-  note: (text: string) => void,
-): Promise<DriverPieces> {
+async function gatherDrivers(profile: Profile, hashes: FileHashes, note: (text: string) => void) {
   const kernel = await resolveKernel(profile.kernel, { where: profile.where(['kernel']), say: note });
-  const tree = await openKernelTree(kernel.modulesDir);
-  const { sets, include, exclude, firmware } = profile.drivers;
-  const where = (list: string, index: number) => profile.where(['drivers', list, index]);
-  const selection = await resolveDrivers({ tree, sets, include, exclude, where });
-  const [essentialMetadata, metadata, first, others, blobs] = await Promise.all([
-    moduleMetadata(tree, selection.essential),
-    moduleMetadata(tree, selection.modules.keys()),
-    modulePiece(selection.essential, selection, kernel.release, hashes),
-    modulePiece(selection.stage2, selection, kernel.release, hashes),
-    gatherFirmware(firmware === 'auto' ? selection : undefined, kernel, hashes),
-  ]);
-  return {
-    kernel,
-    essential: selection.load,
-    essentialModules: joined(first, metadataPiece(essentialMetadata, kernel.release)),
-    modules: joined(others, metadataPiece(metadata, kernel.release), blobs),
-  };
-}
-
-function gatherFirmware(
-  selection: DriverSelection | undefined,
-  kernel: KernelTree,
-  hashes: FileHashes,
-): Promise<Piece> {
-  return firmwarePiece(selection?.firmware ?? [], kernel.release, hashes);
+  return { kernel, ...(await driverPieces(profile, kernel, hashes)) };
 }
 
 async function readMountlist({ mountlist }: Profile): Promise<Mountlist | null> {
   if (mountlist === 'none') return null;
   if (mountlist === 'host') return firstCapture(await captureMountlist());
   return parseMountlist(await fs.readFile(mountlist.file, 'utf8'), mountlist.file);
-}
-
-function joined(...pieces: Piece[]): Piece {
-  return {
-    entries: pieces.flatMap(({ entries }) => entries),
-    contents: new Map(pieces.flatMap(({ contents }) => [...contents])),
-  };
 }
 
 /** Promise.all that waits for all of them, so that everything that is wrong is said at once. */

@@ -34,6 +34,14 @@ export function madeFile(
   return entry;
 }
 
+/** All of them as one. */
+export function joined(...pieces: readonly Piece[]): Piece {
+  return {
+    entries: pieces.flatMap(({ entries }) => entries),
+    contents: new Map(pieces.flatMap(({ contents }) => [...contents])),
+  };
+}
+
 /**
  * The entries in the order they are packed: by path, parents before children, missing parent directories added, no path
  * twice. Where two pieces bring the same path, the first one's bytes stay and the reasons of both.

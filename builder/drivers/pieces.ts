@@ -1,16 +1,47 @@
 import type { Entry } from '../../contract/manifest.ts';
-import { madeFile, type Piece } from '../piece.ts';
+import type { KernelTree } from '../kernel/source.ts';
+import { joined, madeFile, type Piece } from '../piece.ts';
+import type { PlanInputs } from '../plan.ts';
+import type { Profile } from '../profile/load.ts';
 import type { FileHashes } from '../tools/hashes.ts';
-import type { DriverSelection } from './resolve.ts';
+import { firmwarePiece } from './firmware.ts';
+import { moduleMetadata } from './metadata.ts';
+import { type DriverSelection, resolveDrivers } from './resolve.ts';
+import { openKernelTree } from './tree.ts';
+
+/** What a profile's `drivers:` brings of a kernel: modules, their metadata and firmware, by stage. */
+export async function driverPieces(
+  { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
+  kernel: Pick<KernelTree, 'release' | 'modulesDir'>,
+  hashes: FileHashes,
+): Promise<Pick<PlanInputs, 'essential' | 'essentialModules' | 'modules'>> {
+  const { release } = kernel;
+  const { sets, include, exclude } = drivers;
+  const tree = await openKernelTree(kernel.modulesDir);
+  const place = (list: string, index: number) => where(['drivers', list, index]);
+  const selection = await resolveDrivers({ tree, sets, include, exclude, where: place });
+  const [essentialMetadata, metadata, first, others, firmware] = await Promise.all([
+    moduleMetadata(tree, selection.essential),
+    moduleMetadata(tree, selection.modules.keys()),
+    modulePiece(selection.essential, selection, release, hashes),
+    modulePiece(selection.stage2, selection, release, hashes),
+    firmwarePiece(drivers.firmware === 'auto' ? selection.firmware : [], release, hashes),
+  ]);
+  return {
+    essential: selection.load,
+    essentialModules: joined(first, metadataPiece(essentialMetadata, release)),
+    modules: joined(others, metadataPiece(metadata, release), firmware),
+  };
+}
 
 /** Where the modules of a kernel lie on the media. */
-export const modulesOnMedia = (release: string): string => `/usr/lib/modules/${release}`;
+const modulesOnMedia = (release: string): string => `/usr/lib/modules/${release}`;
 
 /**
  * Modules as they will be on the media: decompressed, because busybox and older kernels read no other, and what is
  * packed around them compresses better.
  */
-export async function modulePiece(
+async function modulePiece(
   names: readonly string[],
   { modules }: DriverSelection,
   release: string,
@@ -31,7 +62,7 @@ export async function modulePiece(
 }
 
 /** The modules.* files that go with them. */
-export function metadataPiece(files: ReadonlyMap<string, string | Uint8Array>, release: string): Piece {
+function metadataPiece(files: ReadonlyMap<string, string | Uint8Array>, release: string): Piece {
   const piece: Piece = { entries: [], contents: new Map() };
   for (const [file, content] of files) {
     madeFile(piece, `${modulesOnMedia(release)}/${file}`, content, [{ rule: 'modules of the driver sets' }]);
