@@ -5,9 +5,8 @@ import type { PlanInputs } from '../plan.ts';
 import type { Profile } from '../profile/load.ts';
 import type { FileHashes } from '../tools/hashes.ts';
 import { firmwarePiece } from './firmware.ts';
-import { moduleMetadata } from './metadata.ts';
-import { type DriverSelection, resolveDrivers } from './resolve.ts';
-import { openKernelTree } from './tree.ts';
+import type { DriverSelection } from './resolve.ts';
+import { selectDrivers } from './selection.ts';
 
 /** What a profile's `drivers:` brings of a kernel: modules, their metadata and firmware, by stage. */
 export async function driverPieces(
@@ -17,20 +16,17 @@ export async function driverPieces(
 ): Promise<Pick<PlanInputs, 'essential' | 'essentialModules' | 'modules'>> {
   const { release } = kernel;
   const { sets, include, exclude } = drivers;
-  const tree = await openKernelTree(kernel.modulesDir);
   const place = (list: string, index: number) => where(['drivers', list, index]);
-  const selection = await resolveDrivers({ tree, sets, include, exclude, where: place });
-  const [essentialMetadata, metadata, first, others, firmware] = await Promise.all([
-    moduleMetadata(tree, selection.essential),
-    moduleMetadata(tree, selection.modules.keys()),
+  const selection = await selectDrivers({ modulesDir: kernel.modulesDir, sets, include, exclude, where: place });
+  const [first, others, firmware] = await Promise.all([
     modulePiece(selection.essential, selection, release, hashes),
     modulePiece(selection.stage2, selection, release, hashes),
     firmwarePiece(drivers.firmware === 'auto' ? selection.firmware : [], release, hashes),
   ]);
   return {
     essential: selection.load,
-    essentialModules: joined(first, metadataPiece(essentialMetadata, release)),
-    modules: joined(others, metadataPiece(metadata, release), firmware),
+    essentialModules: joined(first, metadataPiece(selection.metadata.essential, release)),
+    modules: joined(others, metadataPiece(selection.metadata.all, release), firmware),
   };
 }
 
