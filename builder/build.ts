@@ -107,9 +107,9 @@ async function writeMedia(
     const cpios = manifest.segments
       .filter(({ format }) => format === 'cpio')
       .map(({ name }) => segments.get(name)?.path ?? '');
-    const { sha256 } = await concatenate(cpios, initrd);
+    await concatenate(cpios, initrd);
     const stage2 = manifest.segments.find(({ onMedium }) => onMedium) && segments.get('stage2');
-    const id = hashOf([manifest.kernel.sha256, sha256, stage2?.sha256]);
+    const id = hashOf([manifest.kernel.sha256, [...segments.values()].map(({ sha256 }) => sha256)]);
     const parts: Omit<MediumParts, 'out'> = {
       volumeId: volumeId(manifest.name),
       epoch: manifest.epoch,

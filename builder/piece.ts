@@ -53,7 +53,9 @@ export function arrange(entries: readonly Entry[]): Entry[] {
     byPath.set(entry.path, there ? { ...there, why: [...there.why, ...entry.why] } : entry);
   }
   for (const path of [...byPath.keys()]) addParents(byPath, path);
-  return [...byPath.values()].sort((a, b) => compare(a.path, b.path));
+  const keyed = [...byPath.values()].map((entry): [string, Entry] => [entry.path.replaceAll('/', '\0'), entry]);
+  // Byte order, the same on every machine; a / sorts lowest, so that a directory comes just before what is in it.
+  return keyed.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, entry]) => entry);
 }
 
 function addParents(byPath: Map<string, Entry>, path: string): void {
@@ -67,10 +69,4 @@ function addParents(byPath: Map<string, Entry>, path: string): void {
       why: [{ rule: `holds ${path}` }],
     });
   }
-}
-
-/** Byte order, the same on every machine; `/` sorts lowest so that a directory comes just before what is in it. */
-function compare(a: string, b: string): number {
-  const [x, y] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')];
-  return x < y ? -1 : x > y ? 1 : 0;
 }

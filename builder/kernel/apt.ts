@@ -49,6 +49,14 @@ export async function fetchKernelPackages(name: string, directory: string, sourc
   throw problem?.code === 'tool.failed' ? notFetched(name, problem) : problem;
 }
 
+/**
+ * The same from the given sources alone: another suite's kernel, whatever this machine knows under that name.
+ * @throws MindiError `kernel.package-unknown`, `tool.missing`, or apt's own words
+ */
+export function fetchFromSource(name: string, directory: string, source: string): Promise<string[]> {
+  return fetchFrom({ kind: 'named', source }, name, directory);
+}
+
 async function fetchFrom(view: View, name: string, directory: string): Promise<string[]> {
   const config = await writeConfig(view);
   // Another source that cannot be reached must not matter here; whether the package is known then, will show.

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -84,17 +83,12 @@ async function collected(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(held);
 }
 
-/**
- * Joins initrd segments, each padded to four bytes: the kernel looks for a plain archive only there.
- * @returns the initrd's size in bytes and hex SHA-256.
- */
-export async function concatenate(paths: readonly string[], target: string): Promise<{ size: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let size = 0;
+/** Joins initrd segments, each padded to four bytes: the kernel looks for a plain archive only there. */
+export async function concatenate(paths: readonly string[], target: string): Promise<void> {
   await writeBeside(target, async (temporary) => {
     const file = await open(temporary, 'wx');
+    let size = 0;
     const append = async (bytes: Uint8Array) => {
-      hash.update(bytes);
       size += bytes.length;
       await file.appendFile(bytes);
     };
@@ -107,5 +101,4 @@ export async function concatenate(paths: readonly string[], target: string): Pro
       await file.close();
     }
   });
-  return { size, sha256: hash.digest('hex') };
 }

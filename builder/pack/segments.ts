@@ -8,7 +8,9 @@ import { squashfsVersion, writeSquashfs } from './squashfs.ts';
 import { findStored, forgetUnused, type Stored, store } from './store.ts';
 
 /** Part of every cache key: raise it when the same entries would give other bytes than before. */
-const PACK_VERSION = 1;
+const PACK_VERSION = 2;
+/** Of every file, seconds since 1970: a time of their own would make segments new that are not. */
+const FILE_TIME = 0;
 /** What is embedded is read while RAM is scarce: 128 KiB blocks boot in 192 MB. The medium can have bigger ones. */
 const EMBEDDED_BLOCK = 128 << 10;
 const MEDIUM_BLOCK = 256 << 10;
@@ -28,7 +30,7 @@ export interface PackOptions {
 
 /**
  * Turns every segment of the manifest into bytes, side by side, or finds them in the cache by the hash of all that
- * decides them: entries with their hashes, format, level, epoch, mindi's pack version and the compressors' versions.
+ * decides them: entries with their hashes, format, level, mindi's pack version and the compressors' versions.
  * The files are mindi's cache: copy them, never write to them.
  * @throws MindiError for anything that cannot be read or written, has changed since the plan, or does not fit.
  */
@@ -50,9 +52,9 @@ export async function packSegments(
     for (const other of embeddedIn(segment, manifest)) embedded.set(other.name, await packing(other));
     const configured = await withConfig(segment, contents, options, (name) => packing(named(manifest, name)));
     const begun = performance.now();
-    const key = segmentKey(configured.segment, embedded, manifest.epoch, squashfs);
+    const key = segmentKey(configured.segment, embedded, squashfs);
     const found = await findStored(key);
-    const stored = found ?? (await build(key, { ...configured, epoch: manifest.epoch, embedded, options }));
+    const stored = found ?? (await build(key, { ...configured, embedded, options }));
     return { ...stored, cached: Boolean(found), seconds: (performance.now() - begun) / 1000 };
   };
   const results = await Promise.allSettled(manifest.segments.map(packing));
@@ -113,14 +115,14 @@ function checkEmbedding(manifest: Manifest): void {
 
 type Packed = ReadonlyMap<string, Stored>;
 
-function segmentKey(segment: Segment, embedded: Packed, epoch: number, squashfs: string): string {
+function segmentKey(segment: Segment, embedded: Packed, squashfs: string): string {
   const entries = segment.entries.map((entry) => {
     const { path, type, mode, uid, gid } = entry;
     return [path, type, mode, uid, gid, ...substance(entry, embedded)];
   });
   const { format, level } = segment;
   const tool = format === 'squashfs' ? [squashfs, blockSize(segment)] : level === null ? [] : [process.versions.zstd];
-  return hashOf([PACK_VERSION, format, level, epoch, tool, entries]);
+  return hashOf([PACK_VERSION, format, level, tool, entries]);
 }
 
 /** What an entry is besides its place and its rights. */
@@ -144,27 +146,26 @@ const blockSize = (segment: Segment) => (segment.onMedium ? MEDIUM_BLOCK : EMBED
 
 interface Building {
   segment: Segment;
-  epoch: number;
   contents: Contents;
   embedded: Packed;
   options: PackOptions;
 }
 
 async function build(key: string, building: Building): Promise<Stored> {
-  const { segment, epoch, contents, embedded } = building;
+  const { segment, contents, embedded } = building;
   const count = counter(building);
   const read = (entries: readonly Entry[]) => counted(readEntries(entries, contents, embedded), count);
   try {
     return await store(key, async (path) => {
       if (segment.format === 'cpio') {
         const size = (entry: Entry) => sizeOf(entry, embedded);
-        return writeCpioSegment(segment.entries, path, { level: segment.level, epoch, read, size });
+        return writeCpioSegment(segment.entries, path, { level: segment.level, epoch: FILE_TIME, read, size });
       }
       checkParents(segment);
       await writeSquashfs(read(segment.entries), path, {
         level: segment.level ?? 1,
         blockSize: blockSize(segment),
-        epoch,
+        epoch: FILE_TIME,
       });
     });
   } catch (error) {

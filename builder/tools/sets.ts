@@ -16,7 +16,7 @@ const closed = { additionalProperties: false } as const;
 const names = (description: string) => Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description }));
 
 /** A tool set file, as a person writes it: profiles/tools/*.yaml or one of their own. */
-const ToolSetSchema = Type.Object(
+export const ToolSetSchema = Type.Object(
   {
     description: Type.String(),
     tools: Type.Array(

@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, describe, expect, test } from 'vitest';
+import { DriverSetSchema } from '../../builder/drivers/sets.ts';
 import { builtinProfiles, loadProfile, PROFILES } from '../../builder/profile/load.ts';
 import { ProfileSchema } from '../../builder/profile/schema.ts';
+import { ToolSetSchema } from '../../builder/tools/sets.ts';
 import { MindiError } from '../../contract/error.ts';
 
 const FIXTURES = 'test/fixtures/profiles';
@@ -41,6 +44,13 @@ describe('a profile that is right', () => {
       expect(profile.name).toBe(name);
       expect(profile.kernel).toBe('auto');
       expect(profile.description).not.toBe('');
+    }
+  });
+
+  test('every schema of ours is valid by its own draft', () => {
+    for (const schema of [ProfileSchema, DriverSetSchema, ToolSetSchema]) {
+      const ajv = new Ajv2020();
+      expect(ajv.validateSchema(schema), JSON.stringify(ajv.errors)).toBe(true);
     }
   });
 

@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tryBoot } from '../../boot/trial.ts';
+import { type BuildResult, build } from '../../builder/build.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { trixieKernel } from '../trixie-kernel.ts';
+
+/** Longer than any boot takes under software emulation on a busy machine. */
+const PATIENCE = 150;
+
+let work: Scratch;
+let standalone: BuildResult;
+
+beforeAll(async () => {
+  work = await scratch('test');
+  standalone = await buildProfile('standalone');
+});
+afterAll(() => work[Symbol.asyncDispose]());
+
+async function buildProfile(profile: string, out = profile): Promise<BuildResult> {
+  return build(await loadProfile(profile), join(work.path, out));
+}
+
+async function ownProfile(name: string, text: string): Promise<BuildResult> {
+  const file = join(work.path, `${name}.yaml`);
+  await writeFile(file, `name: ${name}\n${text}`);
+  return buildProfile(file, name);
+}
+
+const image = ({ media }: BuildResult) => media[0]?.path ?? '';
+
+function boot(result: BuildResult, options: Partial<Parameters<typeof tryBoot>[0]> = {}) {
+  const defaults = {
+    image: image(result),
+    firmware: 'bios' as const,
+    memory: 512,
+    drives: [],
+    devices: [],
+    timeout: PATIENCE,
+  };
+  return tryBoot({ ...defaults, ...options });
+}
+
+describe('the standalone ISO', () => {
+  test.each([
+    ['bios', 'cdrom', 256],
+    ['uefi', 'cdrom', 512],
+    ['bios', 'usb', 512],
+    ['uefi', 'usb', 512],
+  ] as const)('boots by %s as %s in %i MiB of RAM, finds itself and reports', async (firmware, as, memory) => {
+    const { report } = await boot(standalone, { firmware, as, memory });
+    expect(report).toMatchObject({ name: 'standalone', mode: 'interactive', kernel: standalone.kernel, problems: [] });
+    expect(report.medium).toMatch(as === 'cdrom' ? /^\/dev\/sr0$/ : /^\/dev\/sda\d?$/);
+    expect(report.missing).toEqual([]);
+    expect(report.nics).toHaveLength(1);
+    expect(report.modules).toContain('squashfs');
+  });
+
+  test("with parameters of one's own: kernel and initrd are started directly, a disk beside", async () => {
+    const disk = join(work.path, 'disk.img');
+    await writeFile(disk, Buffer.alloc(8 << 20));
+    const { report } = await boot(standalone, { append: 'expert', drives: [disk] });
+    expect(report.mode).toBe('expert');
+    expect(report.disks.map(({ bytes }) => bytes)).toContain(8 << 20);
+  });
+
+  test('is byte for byte the same when it is built again with an empty cache', async () => {
+    const cache = process.env.MINDI_CACHE;
+    const full = await import('../../builder/cache.ts');
+    const kernels = full.cacheDirectory('kernels');
+    const captures = full.cacheDirectory('captures');
+    process.env.MINDI_CACHE = join(work.path, 'cache');
+    try {
+      execFileSync('mkdir', ['-p', process.env.MINDI_CACHE]);
+      execFileSync('ln', ['-s', kernels, captures, process.env.MINDI_CACHE]);
+      const again = await buildProfile('standalone', 'again');
+      expect(again.parts.filter(({ name, cached }) => cached && name !== 'kernel')).toEqual([]);
+      expect(again.media[0]?.sha256).toBe(standalone.media[0]?.sha256);
+      expect((await readFile(image(again))).equals(await readFile(image(standalone)))).toBe(true);
+    } finally {
+      if (cache === undefined) delete process.env.MINDI_CACHE;
+      else process.env.MINDI_CACHE = cache;
+    }
+  });
+});
+
+describe('other profiles', () => {
+  test('minimal, everything in the initrd', async () => {
+    const { report } = await boot(await buildProfile('minimal'));
+    expect(report).toMatchObject({ name: 'minimal', mode: 'expert', medium: 'initrd', problems: [] });
+  });
+
+  test('bun runs the same init', async () => {
+    const { report } = await boot(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'));
+    expect(report.runtime).toMatch(/^bun /);
+    expect(report.problems).toEqual([]);
+  });
+
+  test("a kernel whose modules are .ko.xz: Debian trixie's", async () => {
+    const kernel = await trixieKernel();
+    const result = await ownProfile('trixie', `extends: standalone\nkernel: { package: ${JSON.stringify(kernel)} }\n`);
+    const { report } = await boot(result);
+    expect(report.kernel).toMatch(/^6\.12\./);
+    expect(report).toMatchObject({ problems: [], missing: [] });
+  });
+
+  test('without the driver of the controller that holds the medium: up all the same, and says what is missing', async () => {
+    const { report } = await boot(await ownProfile('blind', 'extends: standalone\ndrivers: { exclude: [ahci] }\n'));
+    expect(report.medium).toBeNull();
+    expect(report.missing.map(({ modalias }) => modalias).join()).toMatch(/^pci:v00008086d00002922/);
+    expect(report.problems.join()).toMatch(/second stage/);
+  });
+});
