@@ -8,6 +8,9 @@ import { firmwarePiece } from './firmware.ts';
 import type { DriverSelection } from './resolve.ts';
 import { selectDrivers } from './selection.ts';
 
+/** What mindi's init needs, whatever the profile chooses. */
+export const OWN_SET = 'medium';
+
 /** What a profile's `drivers:` brings of a kernel: modules, their metadata and firmware, by stage. */
 export async function driverPieces(
   { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
@@ -15,7 +18,8 @@ export async function driverPieces(
   hashes: FileHashes,
 ): Promise<Pick<PlanInputs, 'essential' | 'essentialModules' | 'modules'>> {
   const { release } = kernel;
-  const { sets, include, exclude } = drivers;
+  const { include, exclude } = drivers;
+  const sets = [...drivers.sets, OWN_SET];
   const place = (list: string, index: number) => where(['drivers', list, index]);
   const selection = await selectDrivers({ modulesDir: kernel.modulesDir, sets, include, exclude, where: place });
   const [first, others, firmware] = await Promise.all([

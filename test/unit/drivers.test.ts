@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { ModuleTree } from 'node-kmod-deps';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { moduleMetadata } from '../../builder/drivers/metadata.ts';
+import { OWN_SET } from '../../builder/drivers/pieces.ts';
 import { type ResolveDriversOptions, resolveDrivers } from '../../builder/drivers/resolve.ts';
 import { driverSetNames, loadDriverSets } from '../../builder/drivers/sets.ts';
 import { openKernelTree } from '../../builder/drivers/tree.ts';
@@ -27,7 +28,7 @@ afterAll(async () => {
 });
 
 const kernels = Object.keys(KERNELS) as KernelName[];
-const { sets: standalone } = (await loadProfile('standalone')).drivers;
+const standalone = [...(await loadProfile('standalone')).drivers.sets, OWN_SET];
 
 const trees = new Map<KernelName, Promise<ModuleTree>>();
 /** The kernel with stand-ins for its modules, opened once. */
@@ -506,7 +507,7 @@ describe('driver sets', () => {
 describe('metadata of the chosen modules', () => {
   it('is what kmod needs to load them', async () => {
     const tree = await realTree('trixie-amd64');
-    const { essential, modules } = await resolveDrivers({ tree, sets: ['virtio', 'filesystems'] });
+    const { essential, modules } = await resolveDrivers({ tree, sets: ['virtio', OWN_SET] });
     const root = join(scratch, 'media');
     const release = KERNELS['trixie-amd64'];
     const directory = join(root, 'lib/modules', release);

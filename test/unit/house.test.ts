@@ -25,12 +25,12 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('boot/ takes only helpers from builder/: run, cache, log and the package names', () => {
+  test('boot/ takes only helpers from builder/: run, cache, log, scratch and the package names', () => {
     const taken = sources('boot')
       .flatMap(imports)
       .map((target) => relative(ROOT, target));
     const outside = taken.filter(
-      (target) => target.startsWith('builder/') && !/^builder\/(run|cache|log|doctor\/)/.test(target),
+      (target) => target.startsWith('builder/') && !/^builder\/(run|cache|log|scratch|doctor\/)/.test(target),
     );
     expect(outside).toEqual([]);
   });
