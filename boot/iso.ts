@@ -45,6 +45,7 @@ async function filesOf(parts: MediumParts, loaders: Loaders): Promise<Map<string
     ['isolinux/ldlinux.c32', loaders.core],
     ['isolinux/menu.c32', loaders.menu],
     ['isolinux/libutil.c32', loaders.menuLibrary],
+    ['isolinux/libcom32.c32', loaders.comLibrary],
     ['isolinux/reboot.c32', loaders.reboot],
     ['boot/grub/grub.cfg', Buffer.from(grub)],
     ['boot/grub/font.pf2', loaders.grubFont],

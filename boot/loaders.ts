@@ -17,6 +17,7 @@ const FILES = {
   core: { folders: FOLDERS.syslinux, names: ['ldlinux.c32'], package: 'syslinux-common' },
   menu: { folders: FOLDERS.syslinux, names: ['menu.c32'], package: 'syslinux-common' },
   menuLibrary: { folders: FOLDERS.syslinux, names: ['libutil.c32'], package: 'syslinux-common' },
+  comLibrary: { folders: FOLDERS.syslinux, names: ['libcom32.c32'], package: 'syslinux-common' },
   reboot: { folders: FOLDERS.syslinux, names: ['reboot.c32'], package: 'syslinux-common' },
   grubKernel: { folders: FOLDERS.grub, names: ['kernel.img'], package: 'grub-efi-amd64-bin' },
   // ascii.pf2 has the characters that draw the menu's frame and is 5 KB; not every distribution has it.

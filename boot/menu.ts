@@ -80,7 +80,10 @@ const OTHERS: MenuEntry[] = [
     name: 'local',
     key: 'l',
     label: 'Local disk   start the system of this machine',
-    help: ['Leaves the rescue medium alone and starts what is installed on the disk.'],
+    help: [
+      'Starts what is installed on the disk. Many BIOSes cannot do that while the',
+      'medium is a stick: pull it out and restart.',
+    ],
     append: null,
   },
   {

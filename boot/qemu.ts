@@ -4,6 +4,7 @@ import { copyFile, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa, type ResultPromise } from 'execa';
 import { log } from '../builder/log.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
@@ -161,7 +162,8 @@ export class Machine {
   async key(...names: string[]): Promise<void> {
     for (const name of names) {
       const keys = name.split('-').map((data) => ({ type: 'qcode', data }));
-      await this.qmp('send-key', { keys });
+      await this.qmp('send-key', { keys, 'hold-time': KEY_HELD });
+      await sleep(2 * KEY_HELD);
     }
   }
 
@@ -258,6 +260,8 @@ export class Machine {
 }
 
 const LAST_LINES = 25;
+/** Milliseconds a key is down; before it is up again, pressing it once more does nothing. */
+const KEY_HELD = 80;
 /** Milliseconds in which output is collected before anyone looks at it: a console speaks one character at a time. */
 const LULL = 20;
 const OURS = ['qmp', 'variables.fd'];

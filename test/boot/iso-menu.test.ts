@@ -1,0 +1,136 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeIso } from '../../boot/iso.ts';
+import { volumeId } from '../../boot/medium.ts';
+import { type MenuFacts, menuModel } from '../../boot/menu.ts';
+import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
+import { run } from '../../builder/run.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+
+/** Longer than any menu takes under software emulation on a busy machine. */
+const PATIENCE = 60;
+/** What a terminal sends for that key. */
+const F1 = '\x1bOP';
+const STARTED = 'the local disk has started';
+
+let work: Scratch;
+const disks = { bios: '', uefi: '' };
+const isos = { waiting: '', hasty: '', silent: '' };
+
+beforeAll(async () => {
+  work = await scratch('test');
+  disks.bios = await biosDisk();
+  disks.uefi = await uefiDisk();
+  isos.waiting = await menuOnly('waiting', { timeout: 0 });
+  isos.hasty = await menuOnly('hasty', { timeout: 2, default: 'local' });
+  isos.silent = await menuOnly('silent', { timeout: 0, serial: false });
+});
+afterAll(() => work[Symbol.asyncDispose]());
+
+const at = (name: string) => join(work.path, name);
+
+/** A medium that is all menu: nothing here gets as far as its kernel. */
+async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>): Promise<string> {
+  await writeFile(at('nothing'), Buffer.alloc(300_000, 'x'));
+  const facts = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' as const, ...boot };
+  const out = at(`${name}.iso`);
+  await makeIso({
+    out,
+    volumeId: volumeId(name),
+    epoch: 1700000000,
+    id: '01'.repeat(32),
+    kernel: at('nothing'),
+    initrd: at('nothing'),
+    stage2: null,
+    extraFiles: {},
+    menu: menuModel({ name, generator: 'mindi', machine: null, epoch: 1700000000, boot: facts }),
+  });
+  return out;
+}
+
+/** A disk whose boot sector speaks on the serial port. */
+async function biosDisk(): Promise<string> {
+  const code = [
+    ...[0xfc, 0x31, 0xc0, 0x8e, 0xd8], // cld; xor ax, ax; mov ds, ax
+    ...[0xbe, 0x40, 0x7c, 0xba, 0xf8, 0x03], // mov si, 0x7c40; mov dx, 0x3f8
+    ...[0xac, 0x84, 0xc0, 0x74, 0x03, 0xee, 0xeb, 0xf8], // next: lodsb; test al, al; jz stop; out dx, al; jmp next
+    ...[0xf4, 0xeb, 0xfd], // stop: hlt; jmp stop
+  ];
+  const sector = Buffer.alloc(1 << 20);
+  sector.set(code);
+  sector.write(`${STARTED}\r\n`, 0x40, 'latin1');
+  sector.writeUInt16LE(0xaa55, 510);
+  await writeFile(at('bios.img'), sector);
+  return at('bios.img');
+}
+
+/** A disk with an EFI system partition, whose loader speaks on the serial port. */
+async function uefiDisk(): Promise<string> {
+  const [image, loader, config] = [at('uefi.img'), at('grubx64.efi'), at('early.cfg')];
+  await writeFile(config, `serial\nterminal_output serial\necho ${STARTED}\nsleep 1000\n`);
+  const modules = ['serial', 'terminal', 'echo', 'sleep'];
+  await run('grub-mkimage', ['-O', 'x86_64-efi', '-p', '/', '-c', config, '-o', loader, ...modules]);
+  await writeFile(image, '');
+  await truncate(image, 8 << 20);
+  await run('sfdisk', [image], { input: 'label: gpt\nstart=2048, size=12288, type=uefi\n' });
+  const partition = `${image}@@1M`;
+  await run('mformat', ['-i', partition, '-T', '12288', '-h', '2', '-s', '32', '::']);
+  await run('mmd', ['-i', partition, '::/EFI', '::/EFI/debian']);
+  await run('mcopy', ['-i', partition, loader, '::/EFI/debian/grubx64.efi']);
+  return image;
+}
+
+const start = (firmware: Firmware, iso: string, as: Attachment, more: Partial<MachineOptions> = {}) =>
+  startMachine({ firmware, memory: 256, medium: { path: iso, as }, drives: [disks[firmware]], ...more });
+
+/** What a menu shows when it is up. */
+const SHOWN: Record<Firmware, string> = { bios: '[Tab] add parameters', uefi: 'boot the selected OS' };
+
+/** Does something again and again until `done`, because keys are lost before a menu listens. */
+async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
+  const again = setInterval(act, 3000);
+  try {
+    return await done;
+  } finally {
+    clearInterval(again);
+  }
+}
+
+/** Takes the sixth entry. QEMU ends where the machine would restart. */
+async function reboot(machine: Machine): Promise<void> {
+  const keys = ['home', 'down', 'down', 'down', 'down', 'down', 'ret'];
+  await persist(() => machine.key(...keys).catch(() => {}), machine.waitForEnd(PATIENCE));
+}
+
+describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
+  it('shows every entry on the serial console, and help, and starts the local disk', async () => {
+    await using machine = await start(firmware, isos.waiting, 'cdrom');
+    await machine.waitForText(SHOWN[firmware], PATIENCE);
+    await machine.waitForText(/Help +explain every entry/, PATIENCE);
+    for (const label of ['Interactive', 'Expert', 'Compare', 'Nuke', 'Local disk', 'Reboot'])
+      expect(machine.text).toMatch(new RegExp(`^.?.?.?${label} {2,}\\S`, 'm'));
+    await persist(() => machine.type(F1), machine.waitForText('Press Enter to go back to the menu', PATIENCE));
+    machine.type('\r');
+    await sleep(1000);
+    await machine.key('home', 'down', 'down', 'down', 'down', 'ret');
+    await machine.waitForText(STARTED, PATIENCE);
+  });
+
+  it('takes the default entry when its time is over', async () => {
+    await using machine = await start(firmware, isos.hasty, 'cdrom');
+    await machine.waitForText(STARTED, PATIENCE);
+  });
+
+  it.each(['waiting', 'silent'] as const)('works without any serial port (%s)', async (iso) => {
+    await using machine = await start(firmware, isos[iso], 'usb', { serial: false });
+    await reboot(machine);
+  });
+
+  it('leaves the serial port alone when the profile says so', async () => {
+    await using machine = await start(firmware, isos.silent, 'cdrom');
+    await reboot(machine);
+    expect(machine.text).not.toMatch(/Interactive +ask/);
+  });
+});
