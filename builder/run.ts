@@ -39,6 +39,7 @@ export async function run(program: string, args: readonly string[], options: Run
       ...(typeof input === 'string' || input instanceof Uint8Array ? { input } : {}),
       ...(input === undefined ? { stdin: 'ignore' as const } : {}),
       stdout: stdoutFile ? { file: stdoutFile } : 'pipe',
+      buffer: stdoutFile ? { stdout: false } : true,
       timeout: options.timeout,
       stripFinalNewline: false,
     });

@@ -10,6 +10,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./build.ts')).buildCommand(),
   async () => (await import('./plan.ts')).planCommand(),
   async () => (await import('./boot.ts')).bootCommand(),
+  async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),

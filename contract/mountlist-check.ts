@@ -50,7 +50,7 @@ function checkSize(entry: MountlistEntry): MountlistProblem | undefined {
 
 /** Names of device-mapper and md devices live in their own metadata; the name of a disk is an accident of this boot. */
 function checkIdentity(entry: MountlistEntry): MountlistProblem | undefined {
-  if (entry.uuid || entry.label || ['biosboot', 'image'].includes(entry.mountpoint)) return undefined;
+  if (entry.uuid || entry.label || ['biosboot', 'image', 'raid'].includes(entry.mountpoint)) return undefined;
   if (/^\/dev\/(?:mapper\/|md)/.test(entry.device)) return undefined;
   return problem(
     entry,

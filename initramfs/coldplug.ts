@@ -18,24 +18,35 @@ export function forgetDevices(boot: Boot): void {
   boot.devices = [];
 }
 
-/** Loads the modules of devices that appeared since the last call. Resolves with how many devices were new. */
-export async function loadForNewDevices(boot: Boot): Promise<number> {
-  const found = newDevices(seen);
-  boot.devices.push(...found);
-  await boot.modules.loadAll(found.map((device) => device.modalias));
-  return found.length;
+/** Loads the modules of devices that appeared since the last call, and of those that these bring, until there are none. */
+export async function loadForNewDevices(boot: Boot): Promise<void> {
+  for (let found = newDevices(seen); found.length > 0; found = newDevices(seen)) {
+    boot.devices.push(...found);
+    await boot.modules.loadAll(found.map((device) => device.modalias));
+  }
 }
 
-/** Loads modules until no device appears any more: a driver brings devices that ask for drivers. */
-export async function coldplug(boot: Boot): Promise<void> {
+/** The same, and waits for those that take their time to appear. */
+export async function settleDevices(boot: Boot): Promise<void> {
   const start = performance.now();
   while (performance.now() < start + LIMIT) {
     const before = eventNumber();
     await loadForNewDevices(boot);
-    if (await deviceEvent(before, 0)) continue;
-    const limit = Math.max(QUIET, storageOnItsWay() ? start + SLOW - performance.now() : 0);
+    const limit = storageOnItsWay() ? start + SLOW - performance.now() : quiet();
     if (!(await deviceEvent(before, limit))) return;
   }
+}
+
+/** Where devices come by and by, because a bus looks for them in the background. Others have them when their driver is in. */
+const SEARCHED_BUSES = [
+  '/sys/bus/usb/devices',
+  '/sys/bus/firewire/devices',
+  '/sys/class/mmc_host',
+  '/sys/class/pcmcia_socket',
+];
+
+function quiet(): number {
+  return SEARCHED_BUSES.some((bus) => list(bus).length > 0) ? QUIET : 0;
 }
 
 /** USB sticks and drives whose driver is bound but whose disk has not appeared: the kernel gives them a second to wake up. */

@@ -1,5 +1,5 @@
-import type { Boot } from './boot.ts';
-import { coldplug, forgetDevices } from './coldplug.ts';
+import { type Boot, tell } from './boot.ts';
+import { forgetDevices, settleDevices } from './coldplug.ts';
 import { tryMedium } from './second-stage.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
 
@@ -12,8 +12,17 @@ export async function watchDevices(boot: Boot): Promise<never> {
     await deviceEvent(last, FOR_EVER, 1000);
     last = eventNumber();
     forgetDevices(boot);
-    await coldplug(boot);
-    if (boot.medium === null && boot.config.stage2?.where === 'medium') await tryMedium(boot, boot.config.stage2);
+    await settleDevices(boot);
+    await takeLateMedium(boot);
     boot.modules.rest();
   }
+}
+
+async function takeLateMedium(boot: Boot): Promise<void> {
+  const stage = boot.config.stage2;
+  if (boot.medium !== null || stage?.where !== 'medium') return;
+  await tryMedium(boot, stage);
+  if (boot.medium === null) return;
+  await settleDevices(boot);
+  tell(boot, 'the second stage is here now: all tools and drivers can be used');
 }

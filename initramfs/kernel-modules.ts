@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fold, METADATA_FILES, ModuleTree } from 'node-kmod-deps/tree';
+import { fold, METADATA_FILES, type MetadataFile, ModuleTree } from 'node-kmod-deps/tree';
 import type { BootParameters } from '../contract/boot-parameters.ts';
-import { list } from './devices.ts';
+import { loadedModules } from './hardware.ts';
 import { InsmodPool } from './insmod-pool.ts';
 import { log } from './log.ts';
 
 /** Shells that insert modules at the same time: drivers sleep while their hardware wakes up, so more than processors. */
 const SHELLS = 4;
+
+/** What is needed to find and insert modules. */
+const LOADABLE: readonly MetadataFile[] = ['modules.dep', 'modules.alias', 'modules.softdep'];
 
 /** What insmod says when a driver looked and found nothing of its own: no fault. */
 const NOTHING_THERE = /^(No such device|No such device or address|Operation not supported|Device or resource busy)$/;
@@ -20,24 +23,31 @@ export class KernelModules {
   readonly #options: Map<string, string[]>;
   readonly #denied: Set<string>;
   readonly #pool = new InsmodPool(SHELLS);
-  readonly #inserted = new Map<string, Promise<boolean>>();
+  readonly #inserted = new Map<string, Promise<void>>();
+  /** Loadable modules only. What is built in takes long to read and matters only where nothing loadable answers. */
   #tree: ModuleTree;
+  #whole: ModuleTree | undefined;
 
   constructor(release: string, parameters: Pick<BootParameters, 'deny' | 'moduleOptions'>) {
     this.#directory = join('/usr/lib/modules', release);
     this.#options = parameters.moduleOptions;
     this.#denied = new Set(parameters.deny.map(fold));
-    this.#tree = this.#readTree();
+    this.#tree = this.#readTree(LOADABLE);
+    this.#rememberLoaded();
   }
 
   /** Reads the directory's metadata again: the second stage brings more modules. */
   reload(): void {
-    this.#tree = this.#readTree();
+    this.#tree = this.#readTree(LOADABLE);
+    this.#whole = undefined;
+    this.#rememberLoaded();
   }
 
-  /** Whether a module on the media or a built-in driver answers this modalias. */
-  answers(modalias: string): boolean {
-    return this.#tree.lookup(modalias).length > 0;
+  /** Whether a module on the media or a built-in driver answers this name or modalias. */
+  answers(nameOrAlias: string): boolean {
+    if (this.#tree.lookup(nameOrAlias).length > 0) return true;
+    this.#whole ??= this.#readTree(METADATA_FILES);
+    return this.#whole.lookup(nameOrAlias).length > 0;
   }
 
   /** Inserts every module that answers one of the names or modaliases. Resolves when each is in or has failed. */
@@ -45,19 +55,14 @@ export class KernelModules {
     await Promise.all([...new Set(aliases)].map((alias) => this.load(alias)));
   }
 
-  /**
-   * Inserts what answers a module name or modalias, soft dependencies included, in modprobe's order.
-   * @returns whether anything answered it, loadable or built in
-   */
-  async load(nameOrAlias: string): Promise<boolean> {
-    const targets = this.#tree.lookup(nameOrAlias);
-    for (const { name, builtin } of targets) {
-      if (builtin || this.#denied.has(name)) continue;
+  /** Inserts what answers a module name or modalias, soft dependencies included, in modprobe's order. */
+  async load(nameOrAlias: string): Promise<void> {
+    for (const { name } of this.#tree.lookup(nameOrAlias)) {
+      if (this.#denied.has(name)) continue;
       for (const one of this.#tree.loadOrder(name)) {
         if (!this.#denied.has(one)) await this.#insert(one);
       }
     }
-    return targets.length > 0;
   }
 
   /** Ends the helper shells; they start again when needed. */
@@ -65,7 +70,7 @@ export class KernelModules {
     this.#pool.close();
   }
 
-  #insert(name: string): Promise<boolean> {
+  #insert(name: string): Promise<void> {
     const running = this.#inserted.get(name);
     if (running) return running;
     const started = this.#insertNow(name);
@@ -73,18 +78,23 @@ export class KernelModules {
     return started;
   }
 
-  async #insertNow(name: string): Promise<boolean> {
+  async #insertNow(name: string): Promise<void> {
     const file = this.#tree.file(name);
-    if (!file) return false;
+    if (!file) return;
     const began = performance.now();
     const failure = await this.#pool.insert(file, this.#options.get(name) ?? []);
     log(`insmod ${name}: ${failure ?? 'ok'} (${(performance.now() - began).toFixed(0)} ms)`);
     if (failure && !NOTHING_THERE.test(failure))
       this.problems.push(`The kernel module ${name} could not be loaded: ${failure}.`);
-    return failure === null;
   }
 
-  #readTree(): ModuleTree {
+  /** What is in is not asked for again; what failed before may find now what it lacked. */
+  #rememberLoaded(): void {
+    this.#inserted.clear();
+    for (const name of loadedModules()) this.#inserted.set(name, Promise.resolve());
+  }
+
+  #readTree(files: readonly MetadataFile[]): ModuleTree {
     const read = (file: string) => {
       try {
         return readFileSync(join(this.#directory, file), 'utf8');
@@ -92,11 +102,7 @@ export class KernelModules {
         return undefined;
       }
     };
-    // Modules loaded by the shim are not asked for again.
-    for (const name of list('/sys/module')) {
-      if (list('/sys/module', name).includes('initstate')) this.#inserted.set(name, Promise.resolve(true));
-    }
-    const texts = Object.fromEntries(METADATA_FILES.map((file) => [file, read(file)]));
+    const texts = Object.fromEntries(files.map((file) => [file, read(file)]));
     try {
       return ModuleTree.fromTexts(texts, { directory: this.#directory });
     } catch (error) {

@@ -31,7 +31,7 @@ export function mountlistOf(facts: HostFacts): Capture {
   const entries = [...volumes, ...used.values(), ...others];
   return {
     mountlist: { entries, machine: facts.hostname || null, captured: facts.time },
-    warnings: warningsOf(facts, host),
+    warnings: [...warningsOf(facts, host), ...rootless(entries)],
   };
 }
 
@@ -86,12 +86,17 @@ const LAYERS: Record<string, string> = {
 /** GPT type of the partition GRUB's core image lives in. */
 const BIOS_BOOT = '21686148-6449-6e6f-744e-656564454649';
 
-/** What lies below the devices in use; PVs, RAID and ZFS members also by themselves, unless they can be unplugged. */
+/**
+ * What lies below the devices in use; PVs, RAID and ZFS members also by themselves, unless they can be unplugged.
+ * blkid's label of a RAID member is the name of its array and tells nothing of the device.
+ */
 function layersBelow(host: Host, used: ReadonlySet<BlockDevice>): MountlistEntry[] {
   const volumes = new Map(host.physicalVolumes.map((volume) => [findDevice(host, volume.name), volume]));
   const inArrays = new Set(host.arrays.flatMap((array) => array.members.map((kname) => `/dev/${kname}`)));
   const wordOf = (device: BlockDevice) => {
-    if (device.partType?.toLowerCase() === BIOS_BOOT) return 'biosboot';
+    if (device.partType?.toLowerCase() === BIOS_BOOT) {
+      return device.parents.some((disk) => carries(disk, used)) ? 'biosboot' : undefined;
+    }
     const first = firstOfFilesystem(host, device);
     if (first !== device) return used.has(first) ? 'btrfs' : undefined;
     const word = volumes.has(device) ? 'lvm' : inArrays.has(device.path) ? 'raid' : LAYERS[device.format ?? ''];
@@ -101,8 +106,7 @@ function layersBelow(host: Host, used: ReadonlySet<BlockDevice>): MountlistEntry
   return host.devices.flatMap((device) => {
     const word = used.has(device) || !isLasting(device) || isPath(device) ? undefined : wordOf(device);
     if (!word) return [];
-    const uuid = device.uuid ?? volumes.get(device)?.uuid;
-    return [{ ...entryOf(device, word, word), ...(uuid ? { uuid } : {}) }];
+    return [entryOf(word === 'raid' ? { ...device, label: null } : device, word, word, volumes.get(device)?.uuid)];
   });
 }
 
@@ -127,14 +131,15 @@ function formatOf(host: Host, device: BlockDevice, planned = 'auto'): string {
   return SYNONYMS[format] ?? format;
 }
 
-function entryOf(device: BlockDevice, mountpoint: string, format: string): MountlistEntry {
+function entryOf(device: BlockDevice, mountpoint: string, format: string, known?: string | null): MountlistEntry {
+  const uuid = device.uuid ?? known;
   return {
     device: device.path,
     mountpoint,
     format,
     size: device.type === 'lvm' ? 'lvm' : Math.max(1, device.size),
     ...(device.label ? { label: device.label } : {}),
-    ...(device.uuid ? { uuid: device.uuid } : {}),
+    ...(uuid ? { uuid } : {}),
   };
 }
 
@@ -163,6 +168,11 @@ function warningsOf(facts: HostFacts, host: Host): string[] {
     ...visitors(host),
     ...strangers(host),
   ];
+}
+
+function rootless(entries: readonly MountlistEntry[]): string[] {
+  if (entries.some((entry) => entry.mountpoint === '/')) return [];
+  return ['no device is mounted on /: in a container or a live system this is not the mountlist of the machine'];
 }
 
 function visitors(host: Host): string[] {

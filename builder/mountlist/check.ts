@@ -59,7 +59,9 @@ function leftOut(mountlist: Mountlist, host: Host): MountlistProblem[] {
   const special = new Set(host.logicalVolumes.filter(specialKind).map((volume) => volume.path));
   const disks = new Set([...listed].flatMap((device) => (device ? rootsOf(device) : [])));
   return host.devices
-    .filter((device) => device.children.length === 0 && device.parents.length > 0 && isLasting(device))
+    .filter(
+      (device) => device.children.length === 0 && device.parents.length > 0 && device.size > 0 && isLasting(device),
+    )
     .filter((device) => !listed.has(device) && rootsOf(device).some((root) => disks.has(root)))
     .filter(
       (device) =>

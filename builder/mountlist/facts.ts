@@ -43,7 +43,7 @@ export async function readHostFacts(): Promise<HostFacts> {
   const failures: HostFacts['failures'] = {};
   const program = async (name: Program, args: string[], options: RunOptions) => {
     try {
-      return (await run(name, args, { timeout: 10_000, ...options })).stdout;
+      return (await run(name, args, { timeout: 30_000, ...options })).stdout;
     } catch (error) {
       if (!(error instanceof MindiError)) throw error;
       failures[name] = error.message;

@@ -71,6 +71,7 @@ export class FileHashes {
   async save(): Promise<void> {
     if (!this.#changed) return;
     const files = [...new Map([...this.#before, ...this.#now])].slice(-MOST_KNOWN);
+    this.#changed = false;
     await writeBeside(cacheFile(), (path) => fs.writeJson(path, { format: FORMAT, files })).catch(() => {});
   }
 }

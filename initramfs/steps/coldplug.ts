@@ -1,5 +1,8 @@
 import type { Step } from '../boot.ts';
-import { coldplug } from '../coldplug.ts';
+import { loadForNewDevices, settleDevices } from '../coldplug.ts';
 
-/** Loads the modules the machine's devices ask for, until no more appear. */
-export const coldplugStep: Step = { name: 'devices', run: coldplug };
+/** With the drivers of the boot image: what leads to the medium. Nothing is waited for. */
+export const firstDevices: Step = { name: 'devices', run: loadForNewDevices };
+
+/** With all drivers, and until no more devices appear. */
+export const allDevices: Step = { name: 'all devices', run: settleDevices };

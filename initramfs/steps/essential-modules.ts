@@ -5,10 +5,9 @@ export const essentialModules: Step = {
   name: 'essential modules',
   async run(boot) {
     const { config, modules, parameters } = boot;
-    const answered = await Promise.all(
-      [...parameters.force, ...config.essential].map(async (name) => [name, await modules.load(name)] as const),
-    );
-    const unknown = answered.filter(([, found]) => !found).map(([name]) => name);
+    const names = [...parameters.force, ...config.essential];
+    await modules.loadAll(names);
+    const unknown = names.filter((name) => !modules.answers(name));
     if (unknown.length > 0)
       problem(boot, `These kernel modules were asked for but are not on the medium: ${unknown.join(', ')}.`);
   },

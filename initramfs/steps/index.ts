@@ -1,6 +1,6 @@
 import type { Step } from '../boot.ts';
 import { clock } from './clock.ts';
-import { coldplugStep } from './coldplug.ts';
+import { allDevices, firstDevices } from './coldplug.ts';
 import { essentialModules } from './essential-modules.ts';
 import { keymap } from './keymap.ts';
 import { medium } from './medium.ts';
@@ -9,4 +9,14 @@ import { network } from './network.ts';
 import { ready } from './ready.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
-export const STEPS: readonly Step[] = [mounts, essentialModules, coldplugStep, medium, keymap, clock, network, ready];
+export const STEPS: readonly Step[] = [
+  mounts,
+  essentialModules,
+  firstDevices,
+  medium,
+  allDevices,
+  keymap,
+  clock,
+  network,
+  ready,
+];

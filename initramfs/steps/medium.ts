@@ -1,6 +1,6 @@
 import type { SecondStage } from '../../contract/rescue-config.ts';
 import { type Boot, problem, type Step, tell } from '../boot.ts';
-import { coldplug, loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
+import { loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
 import { candidates } from '../medium.ts';
 import { placedBefore, takeFromInitrd, tryMedium } from '../second-stage.ts';
 import { deviceEvent, eventNumber } from '../settle.ts';
@@ -9,7 +9,7 @@ import { deviceEvent, eventNumber } from '../settle.ts';
 const PATIENCE = 4000;
 const LIMIT = 30_000;
 
-/** Finds the medium among disks and discs, brings its second stage in, and loads what the new modules can drive. */
+/** Finds the medium among disks and discs and brings its second stage in. */
 export const medium: Step = {
   name: 'medium and second stage',
   async run(boot) {
@@ -20,8 +20,7 @@ export const medium: Step = {
     if (boot.medium !== null) return;
     if (stage.where === 'initrd') await takeFromInitrd(boot, stage);
     else await waitForMedium(boot, stage);
-    if (boot.medium !== null) await coldplug(boot);
-    else if (boot.problems.length === before) problem(boot, notFound());
+    if (boot.medium === null && boot.problems.length === before) problem(boot, notFound());
   },
 };
 
