@@ -1,14 +1,13 @@
 import { createRequire } from 'node:module';
-import fs from 'fs-extra';
 import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
-import { parseMountlist } from '../contract/mountlist-file.ts';
 import { baseEntries } from './base-segment.ts';
 import { driverPieces } from './drivers/pieces.ts';
 import { firstCapture, mediaEpoch } from './epoch.ts';
 import { resolveKernel } from './kernel/source.ts';
 import { hostKeymap } from './keymap.ts';
 import { captureMountlist } from './mountlist/capture.ts';
+import { readMountlist } from './mountlist/file.ts';
 import { joined } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
 import type { Profile } from './profile/load.ts';
@@ -30,7 +29,7 @@ export async function gather(profile: Profile, note: (text: string) => void): Pr
     resolveTools({ ...profile.tools, where: profile.where, hashes }),
     baseEntries({ busybox: findBusybox() }),
     runtimeEntries(profile.runtime, hashes),
-    readMountlist(profile),
+    mountlistFor(profile),
   ]);
   await hashes.save();
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
@@ -60,10 +59,9 @@ async function gatherDrivers(profile: Profile, hashes: FileHashes, note: (text: 
   return { kernel, ...(await driverPieces(profile, kernel, hashes)) };
 }
 
-async function readMountlist({ mountlist }: Profile): Promise<Mountlist | null> {
+async function mountlistFor({ mountlist }: Profile): Promise<Mountlist | null> {
   if (mountlist === 'none') return null;
-  if (mountlist === 'host') return firstCapture(await captureMountlist());
-  return parseMountlist(await fs.readFile(mountlist.file, 'utf8'), mountlist.file);
+  return mountlist === 'host' ? firstCapture(await captureMountlist()) : readMountlist(mountlist.file);
 }
 
 /** Promise.all that waits for all of them, so that everything that is wrong is said at once. */
