@@ -17,6 +17,8 @@ export interface TrialOptions {
   append?: string;
   drives: readonly string[];
   devices: readonly string[];
+  /** QEMU's name of the processor, `max` for all it can emulate; its plain one, x86-64-v1, when not given. */
+  cpu?: string;
   /** Seconds until the ready line must be there. */
   timeout: number;
 }
@@ -56,8 +58,15 @@ function attachment({ image, as }: TrialOptions): Attachment {
 }
 
 async function machineOptions(options: TrialOptions, as: Attachment, folder: string): Promise<MachineOptions> {
-  const { image, firmware, memory, append, drives, devices } = options;
-  const machine: MachineOptions = { firmware, memory, medium: { path: resolve(image), as }, drives, devices };
+  const { image, firmware, memory, append, drives, devices, cpu } = options;
+  const machine: MachineOptions = {
+    firmware,
+    memory,
+    medium: { path: resolve(image), as },
+    drives,
+    devices,
+    more: cpu ? ['-cpu', cpu] : [],
+  };
   if (append === undefined) return machine;
   return { ...machine, direct: { ...(await takeKernel(image, folder)), append: `${CONSOLES} ${append}`.trim() } };
 }
