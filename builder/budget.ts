@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 
 /**
  * RAM a medium needs, in bytes, beside its initrd: the kernel, Node or Bun running the init, and the page cache of the
- * runtime's squashfs. Measured with the smallest `-m` that reaches the ready line.
+ * runtime's squashfs. An estimate: it puts `standalone` below the 256 MiB in which it is known to boot.
  */
 const RUNNING = 116 * MIB;
 

@@ -78,7 +78,7 @@ async function floorOf(work: string, iso: string): Promise<number> {
   return median([pack(), pack(), pack()]) + median([write(), write(), write()]);
 }
 
-/** dracut on the same kernel; ReaR, which calls for a host of its own, took 2.5 times as long as dracut where both were measured. */
+/** dracut on the same kernel, where it is installed. */
 async function benchDracut(work: string, cold: number): Promise<void> {
   if (spawnSync('dracut', ['--version']).error) {
     console.log('dracut is not installed, so there is no peer in this run (Debian: apt-get install dracut-core)');
