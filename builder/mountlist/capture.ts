@@ -2,8 +2,7 @@ import type { Mountlist, MountlistEntry } from '../../contract/mountlist.ts';
 import { log } from '../log.ts';
 import type { BlockDevice } from './devices.ts';
 import { type HostFacts, readHostFacts } from './facts.ts';
-import { findDevice, firstOfFilesystem, type Host, isDeviceSpec, isPath, understand } from './host.ts';
-import type { FstabLine } from './mounts.ts';
+import { findDevice, firstOfFilesystem, type Host, isPath, understand } from './host.ts';
 
 export interface Capture {
   mountlist: Mountlist;
@@ -38,33 +37,42 @@ export function mountlistOf(facts: HostFacts): Capture {
 type Found = [BlockDevice, MountlistEntry];
 
 function fstabEntries(host: Host): Found[] {
+  const mounted = mountsByDevice(host);
   return host.fstab.flatMap((line): Found[] => {
-    const device = fstabDevice(host, line);
+    const { device } = line;
     if (!device || !isLasting(device)) return [];
     if (device.portable && line.options.includes('noauto')) return [];
     if (line.format === 'swap') return [[device, entryOf(device, 'swap', 'swap')]];
-    return [[device, entryOf(device, mountpointOf(host, device) ?? line.target, formatOf(host, device, line.format))]];
+    const use = mounted.get(device) ?? { mountpoint: line.target, format: line.format.split(',')[0] ?? '' };
+    return [[device, entryOf(device, use.mountpoint, formatOf(device, use.format))]];
   });
-}
-
-/** The device an fstab line mounts or swaps to; undefined for files, servers, binds, and devices that are not there. */
-export function fstabDevice(host: Host, line: FstabLine): BlockDevice | undefined {
-  if (!namesDevice(line)) return undefined;
-  const device = findDevice(host, line.spec);
-  return device && firstOfFilesystem(host, device);
-}
-
-/** Whether an fstab line asks for a device: no file, server, tmpfs or bind mount. */
-export function namesDevice(line: FstabLine): boolean {
-  return isDeviceSpec(line.spec) && !line.options.some((option) => option === 'bind' || option === 'rbind');
 }
 
 function mountEntries(host: Host): Found[] {
-  return host.mounts.flatMap(({ device }): Found[] => {
-    const mountpoint = device && mountpointOf(host, device);
-    if (!mountpoint || !isLasting(device) || isVisitor(device, mountpoint)) return [];
-    return [[device, entryOf(device, mountpoint, formatOf(host, device))]];
+  return [...mountsByDevice(host)].flatMap(([device, { mountpoint, format }]): Found[] => {
+    if (!isLasting(device) || isVisitor(device, mountpoint)) return [];
+    return [[device, entryOf(device, mountpoint, formatOf(device, format))]];
   });
+}
+
+interface Use {
+  mountpoint: string;
+  /** As it is mounted, which is not always what it is. */
+  format: string;
+}
+
+/** Where each mounted device is: on / if it is there too, else where fstab says, else where it was first. */
+function mountsByDevice(host: Host): Map<BlockDevice, Use> {
+  const planned = Map.groupBy(host.fstab, (line) => line.device);
+  const uses = new Map<BlockDevice, Use>();
+  for (const [device, mounts] of Map.groupBy(host.mounts, (mount) => mount.device)) {
+    const [first] = mounts;
+    if (!device || !first) continue;
+    const targets = new Set(mounts.map((mount) => mount.target));
+    const target = planned.get(device)?.find((line) => targets.has(line.target))?.target ?? first.target;
+    uses.set(device, { mountpoint: targets.has('/') ? '/' : target, format: first.format });
+  }
+  return uses;
 }
 
 function swapEntries(host: Host): Found[] {
@@ -114,20 +122,11 @@ function carries(device: BlockDevice, used: ReadonlySet<BlockDevice>): boolean {
   return device.children.some((child) => used.has(child) || carries(child, used));
 }
 
-/** Where a device is mounted: on / if it is there too, else where fstab says, else where it was first. */
-function mountpointOf(host: Host, device: BlockDevice): string | undefined {
-  const targets = host.mounts.filter((mount) => mount.device === device).map((mount) => mount.target);
-  if (targets.includes('/')) return '/';
-  const planned = host.fstab.find((line) => targets.includes(line.target) && fstabDevice(host, line) === device);
-  return planned?.target ?? targets[0];
-}
-
 const SYNONYMS: Record<string, string> = { dos: 'vfat', msdos: 'vfat', ntfs3: 'ntfs', 'ntfs-3g': 'ntfs' };
 
 /** What is on the device tells more than how it is mounted: ext3 is mounted as ext4, FAT by three names. */
-function formatOf(host: Host, device: BlockDevice, planned = 'auto'): string {
-  const mounted = host.mounts.find((mount) => mount.device === device)?.format;
-  const format = device.format ?? mounted ?? planned.split(',')[0] ?? planned;
+function formatOf(device: BlockDevice, mounted: string): string {
+  const format = device.format ?? mounted;
   return SYNONYMS[format] ?? format;
 }
 
@@ -176,7 +175,7 @@ function rootless(entries: readonly MountlistEntry[]): string[] {
 }
 
 function visitors(host: Host): string[] {
-  const known = new Set(host.fstab.map((line) => fstabDevice(host, line)));
+  const known = new Set(host.fstab.map((line) => line.device));
   return host.mounts.flatMap(({ device, target }) => {
     if (!device || known.has(device) || !isLasting(device) || !isVisitor(device, target)) return [];
     return [`${device.path} on ${target} is left out: it can be unplugged and /etc/fstab does not name it`];

@@ -1,6 +1,6 @@
 import type { Mountlist, MountlistProblem } from '../../contract/mountlist.ts';
 import { checkEntries } from '../../contract/mountlist-check.ts';
-import { fstabDevice, isLasting, namesDevice } from './capture.ts';
+import { isLasting } from './capture.ts';
 import type { BlockDevice, LogicalVolume } from './devices.ts';
 import type { HostFacts } from './facts.ts';
 import { findDevice, type Host, isPath, understand } from './host.ts';
@@ -83,7 +83,7 @@ function rootsOf(device: BlockDevice): BlockDevice[] {
 function fstabWithoutDevice(host: Host): MountlistProblem[] {
   if (host.devices.length === 0) return [];
   return host.fstab
-    .filter((line) => namesDevice(line) && !fstabDevice(host, line))
+    .filter((line) => !line.device)
     .filter((line) => !line.options.includes('noauto') && !line.options.includes('nofail'))
     .map((line) => ({
       device: line.spec,

@@ -24,9 +24,10 @@ import {
 export interface Host {
   /** In lsblk's order. */
   devices: BlockDevice[];
-  /** In the order they were made, without bind mounts, each with its device where it has one here. */
-  mounts: (Mount & { device: BlockDevice | undefined })[];
-  fstab: FstabLine[];
+  /** In the order they were made, without bind mounts. */
+  mounts: (Mount & WithDevice)[];
+  /** The lines which ask for a device: no file, server, tmpfs or bind mount. */
+  fstab: (FstabLine & WithDevice)[];
   swapDevices: string[];
   swapFiles: string[];
   physicalVolumes: PhysicalVolume[];
@@ -35,12 +36,19 @@ export interface Host {
   names: Names;
 }
 
+/** Undefined when this machine has none; the first of several for a btrfs. */
+interface WithDevice {
+  device: BlockDevice | undefined;
+}
+
 /** Every way to find a device. */
 interface Names {
   /** `/dev/mapper/vg-home`, `/dev/dm-0`. */
   path: Map<string, BlockDevice>;
   /** `254:0`. */
   number: Map<string, BlockDevice>;
+  /** `uuid 4ffc-ebc4`, `label my disk`: all that carry it. */
+  tag: Map<string, BlockDevice[]>;
   /** First device of each btrfs by UUID. */
   btrfs: Map<string, BlockDevice>;
   links: Record<string, string>;
@@ -55,14 +63,17 @@ export function understand(facts: HostFacts): Host {
   const names: Names = {
     path: new Map(devices.flatMap((device) => [device.path, `/dev/${device.kname}`].map((name) => [name, device]))),
     number: new Map(devices.map((device) => [device.number, device])),
+    tag: byTag(devices),
     btrfs: new Map(devices.toReversed().flatMap((device) => (isBtrfs(device) ? [[device.uuid, device]] : []))),
     links: facts.links,
     used: new Set(mounts.flatMap((mount) => [mount.number, facts.links[mount.source] ?? mount.source])),
   };
   return {
     devices,
-    mounts: mounts.map((mount) => ({ ...mount, device: deviceOfMount(devices, names, mount) })),
-    fstab: parseFstab(facts.fstab ?? ''),
+    mounts: mounts.map((mount) => ({ ...mount, device: deviceOfMount(names, mount) })),
+    fstab: parseFstab(facts.fstab ?? '')
+      .filter(namesDevice)
+      .map((line) => ({ ...line, device: filesystemOf(names, findDevice({ names }, line.spec)) })),
     swapDevices: parseSwapDevices(facts.swaps ?? ''),
     swapFiles: parseSwapFiles(facts.swaps ?? ''),
     physicalVolumes: parsePvs(facts.pvs ?? ''),
@@ -73,7 +84,7 @@ export function understand(facts: HostFacts): Host {
 }
 
 /** `UUID=` and its kin of fstab(5), and the links udev makes for each of them. */
-const TAGS: Record<string, keyof BlockDevice> = {
+const TAGS: Record<string, Tag> = {
   UUID: 'uuid',
   LABEL: 'label',
   PARTUUID: 'partUuid',
@@ -83,19 +94,41 @@ const TAGS: Record<string, keyof BlockDevice> = {
   'by-partuuid': 'partUuid',
   'by-partlabel': 'partLabel',
 };
+type Tag = 'uuid' | 'label' | 'partUuid' | 'partLabel';
+
+function byTag(devices: readonly BlockDevice[]): Names['tag'] {
+  const found: Names['tag'] = new Map();
+  for (const device of devices) {
+    for (const tag of new Set(Object.values(TAGS))) {
+      const value = device[tag];
+      if (value !== null) found.set(tagKey(tag, value), [...(found.get(tagKey(tag, value)) ?? []), device]);
+    }
+  }
+  return found;
+}
+
+/** UUIDs are compared in any case, as libblkid does; labels are not. */
+function tagKey(tag: Tag, value: string): string {
+  return `${tag} ${tag === 'label' || tag === 'partLabel' ? value : value.toLowerCase()}`;
+}
 
 /** The device a name of fstab, /proc or LVM means; undefined when this machine has none. */
-export function findDevice({ devices, names }: Pick<Host, 'devices' | 'names'>, spec: string): BlockDevice | undefined {
+export function findDevice({ names }: Pick<Host, 'names'>, spec: string): BlockDevice | undefined {
   const direct = names.path.get(names.links[spec] ?? spec);
   if (direct) return direct;
   const [, tag, value] = /^([A-Z]+)=(.*)$/s.exec(spec) ?? /^\/dev\/disk\/(by-[a-z]+)\/(.*)$/s.exec(spec) ?? [];
-  const key = tag && TAGS[tag];
-  return key && value ? byTag(devices, names, key, unescapeHex(value)) : undefined;
+  const kind = tag && TAGS[tag];
+  return kind && value ? amongCopies(names, names.tag.get(tagKey(kind, unescapeHex(value))) ?? []) : undefined;
 }
 
-/** Whether a first field of fstab means a device at all, and not a file, a server or a name for tmpfs. */
-export function isDeviceSpec(spec: string): boolean {
-  return spec.startsWith('/dev/') || /^[A-Z]+=/.test(spec);
+/** Where copies share a UUID or label, the device in use is meant. */
+function amongCopies(names: Names, matches: readonly BlockDevice[]): BlockDevice | undefined {
+  const inUse = matches.find((device) => names.used.has(device.number) || names.used.has(device.path));
+  return inUse ?? matches.find((device) => !isPath(device)) ?? matches[0];
+}
+
+function namesDevice({ spec, options }: FstabLine): boolean {
+  return /^(?:\/dev\/|[A-Z]+=)/.test(spec) && !options.some((option) => option === 'bind' || option === 'rbind');
 }
 
 /** A btrfs may spread over devices which share its UUID; the first in lsblk's order stands for it. */
@@ -113,20 +146,12 @@ function isBtrfs(device: BlockDevice): device is BlockDevice & { uuid: string } 
   return device.format === 'btrfs' && device.uuid !== null;
 }
 
-/** UUIDs are compared in any case, as libblkid does. Where copies share one, the device in use is meant. */
-function byTag(devices: BlockDevice[], names: Names, key: keyof BlockDevice, value: string): BlockDevice | undefined {
-  const wanted = value.toLowerCase();
-  const matches = devices.filter((device) => {
-    const own = device[key];
-    return typeof own === 'string' && (own === value || (key !== 'label' && own.toLowerCase() === wanted));
-  });
-  const inUse = matches.find((device) => names.used.has(device.number) || names.used.has(device.path));
-  return inUse ?? matches.find((device) => !isPath(device)) ?? matches[0];
+function deviceOfMount(names: Names, { number, source }: Mount): BlockDevice | undefined {
+  const bySource = () => (source.startsWith('/dev/') ? findDevice({ names }, source) : undefined);
+  return filesystemOf(names, names.number.get(number) ?? bySource());
 }
 
-function deviceOfMount(devices: BlockDevice[], names: Names, mount: Mount): BlockDevice | undefined {
-  const bySource = () => (mount.source.startsWith('/dev/') ? findDevice({ devices, names }, mount.source) : undefined);
-  const device = names.number.get(mount.number) ?? bySource();
+function filesystemOf(names: Names, device: BlockDevice | undefined): BlockDevice | undefined {
   return device && firstOfFilesystem({ names }, device);
 }
 
