@@ -7,9 +7,10 @@ import type { Mountlist, MountlistEntry } from './mountlist.ts';
  *     device mountpoint format size_in_KiB [label] [UUID]
  *
  * as MondoRescue's own reader takes it (`sscanf "%s %s %s %lld %s"`: it sees the first five). `#` starts a comment; mindi
- * keeps machine and time of the capture in two of them. Blanks, control characters, backslashes and a leading `#` in a
- * field are octal escapes of their UTF-8 bytes as in fstab(5): `\040` is a space. The fifth field is the UUID when it
- * looks like one (or says `UUID=…`); a label which would look like one has its first character escaped.
+ * keeps machine and time of the capture in two of them. Blanks (Unicode's too: the original's reader in Latin-1 would
+ * split there), control characters, backslashes and a leading `#` in a field are octal escapes of their UTF-8 bytes as
+ * in fstab(5): `\040` is a space. The fifth field is the UUID when it looks like one (or says `UUID=…`); a label which
+ * would look like one has its first character escaped.
  */
 const COLUMNS = 'device mountpoint format size_in_KiB [label] [UUID]';
 
@@ -67,7 +68,7 @@ export function formatMountlist(mountlist: Mountlist): string {
 
 /** A field as both file and screen show it: nothing in it can break the columns or reach the terminal as a control code. */
 export function escapeField(text: string): string {
-  return text.toWellFormed().replace(/^#|[\x00-\x20\x7f-\x9f\\]/g, octal);
+  return text.toWellFormed().replace(/^#|[\x00-\x20\x7f-\x9f\s\\]/g, octal);
 }
 
 function formatEntry(entry: MountlistEntry): string {

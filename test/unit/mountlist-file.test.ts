@@ -66,6 +66,18 @@ describe('the classic file', () => {
     );
   });
 
+  test.each(['\u00a0', '\u2028', '\u3000', '\ufeff'])('a blank of Unicode (%j) never splits a field', (blank) => {
+    const device = `/dev/a${blank}b`;
+    const list: Mountlist = {
+      entries: [{ device, mountpoint: '/', format: 'ext4', size: 1 }],
+      machine: null,
+      captured: null,
+    };
+    const text = formatMountlist(list);
+    expect(text).toMatch(/^\/dev\/a(?:\\\d{3})+b \/ ext4 1$/m);
+    expect(parseMountlist(text, 'm')).toEqual(list);
+  });
+
   test('any text is read, or refused with the places that are wrong', () => {
     const line = fc
       .array(fc.oneof(name, fc.constantFrom('/dev/sda1', '/', 'ext4', '1024', 'lvm', '\\040', '\\377', '#')))
