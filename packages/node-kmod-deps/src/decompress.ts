@@ -43,6 +43,20 @@ export async function readDecompressed(path: string, maxBytes: number = MAX_MODU
   }
 }
 
+/**
+ * Bytes a module has when decompressed, as its compressed file says, without decompressing it.
+ * @throws KmodError module.unreadable, module.compression, module.too-big
+ */
+export async function moduleSize(path: string): Promise<number> {
+  const bytes = await readFile(path).catch((error: Error) => {
+    throw new KmodError('module.unreadable', `cannot read ${path}: ${error.message}`, { where: path, cause: error });
+  });
+  const format = compressionOf(bytes);
+  if (format === null) return bytes.length;
+  const size = format === 'xz' ? xzContentSize(bytes, MAX_MODULE_BYTES) : null;
+  return size ?? (await readDecompressed(path)).length;
+}
+
 async function decompress(bytes: Buffer, format: Format, path: string, maxBytes: number): Promise<Buffer> {
   const options = { maxOutputLength: maxBytes };
   if (format === 'gzip') return await promisify<InputType, object, Buffer>(gunzip)(bytes, options);

@@ -1,4 +1,4 @@
-export { MAX_MODULE_BYTES } from './decompress.ts';
+export { MAX_MODULE_BYTES, moduleSize, readDecompressed } from './decompress.ts';
 export { type Modinfo, modinfoValues, type ReadOptions, readImports, readModinfo, readModule } from './modinfo.ts';
 export { type OpenOptions, openTree, writeMetadata } from './open.ts';
 export * from './tree.ts';
