@@ -1,10 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { crc32, inflateRaw, type ZlibOptions, type ZstdOptions, zstdDecompress } from 'node:zlib';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { run } from '../run.ts';
-import { readSlice } from './slice.ts';
 
 export type Compression = 'zstd' | 'gzip' | 'xz';
 
@@ -17,7 +16,7 @@ export interface Stream {
 }
 
 /** No initrd is bigger than this unpacked; what claims to be would only fill the memory. */
-const MOST_BYTES = 2 ** 31;
+const MOST_BYTES = 2 ** 31 - 1;
 
 const MAGICS: [Compression, number[]][] = [
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
@@ -142,7 +141,7 @@ async function unxz(bytes: Buffer, start: number, scratch: string): Promise<Buff
     if (error instanceof MindiError && error.code === 'tool.failed') throw damaged('xz', error.message);
     throw error;
   }
-  return readSlice({ path: plain, offset: 0, size: MOST_BYTES });
+  return readFile(plain);
 }
 
 /** A failure is reported where the stream is awaited, however much later that is. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { hashFile } from '../cache.ts';
+import { hashFile, hashOf } from '../cache.ts';
 import { allEntries, type Image, type ImageEntry } from './image.ts';
 import { byTree } from './initrd.ts';
 
@@ -22,48 +22,62 @@ export interface Change {
  * @param scratch a directory of its own for what must be unpacked to be compared
  */
 export async function diffImages(one: Image, other: Image, scratch: string): Promise<Change[]> {
+  return (await diffLayer(one, other, '', scratch)).sort(byTree);
+}
+
+/** An image inside is compared only where its own bytes differ. */
+async function diffLayer(one: Image, other: Image, prefix: string, scratch: string): Promise<Change[]> {
   const [before, after] = [index(one), index(other)];
   const both = [...before].flatMap(([path, was]) => {
     const is = after.get(path);
-    return is ? [{ was, is }] : [];
+    return is ? [{ path, was, is }] : [];
   });
+  const work = join(scratch, hashOf(prefix));
   const comparable = both.filter(({ was, is }) => was.type === 'file' && is.type === 'file' && was.size === is.size);
-  const hashes = new Map([
-    ...(await hashAll(
+  const [hashesBefore, hashesAfter] = [
+    await hashAll(
+      one,
       comparable.map(({ was }) => was),
-      join(scratch, 'before'),
-    )),
-    ...(await hashAll(
-      comparable.map(({ is }) => is),
-      join(scratch, 'after'),
-    )),
-  ]);
-  const changes: Change[] = [
-    ...both.flatMap(({ was, is }): Change[] => {
-      const differs = differences(was, is, hashes);
-      return differs.length > 0
-        ? [{ path: was.path, change: 'changed', before: was.size, after: is.size, differs }]
-        : [];
-    }),
-    ...[...after].flatMap(([path, is]): Change[] =>
-      before.has(path) ? [] : [{ path: is.path, change: 'added', before: null, after: is.size }],
+      join(work, 'before'),
     ),
-    ...[...before].flatMap(([path, was]): Change[] =>
-      after.has(path) ? [] : [{ path: was.path, change: 'removed', before: was.size, after: null }],
+    await hashAll(
+      other,
+      comparable.map(({ is }) => is),
+      join(work, 'after'),
     ),
   ];
-  return changes.sort(byTree);
+  const changes: Change[] = [
+    ...[...before].flatMap(([path, was]) => (after.has(path) ? [] : alone(one, was, prefix, 'removed'))),
+    ...[...after].flatMap(([path, is]) => (before.has(path) ? [] : alone(other, is, prefix, 'added'))),
+  ];
+  for (const { path, was, is } of both) {
+    const same = was.size === is.size && hashesBefore.get(path) === hashesAfter.get(path);
+    const differs = differences(was, is, same);
+    if (differs.length === 0) continue;
+    changes.push({ path: prefix + was.path, change: 'changed', before: was.size, after: is.size, differs });
+    const [innerBefore, innerAfter] = [one.inner.get(was.path), other.inner.get(is.path)];
+    if (innerBefore && innerAfter && !same) {
+      changes.push(...(await diffLayer(innerBefore, innerAfter, `${prefix}${was.path}:`, scratch)));
+    }
+  }
+  return changes;
 }
 
-type Located = ImageEntry & { layer: Image; inside: ImageEntry };
+const index = (image: Image) => new Map(image.entries.map((entry) => [entry.path, entry]));
 
-const index = (image: Image) => new Map([...allEntries(image)].map((entry) => [entry.path.replace(/^\//, ''), entry]));
+/** Something only one side has, with everything in it where it is an image itself. */
+function alone(image: Image, entry: ImageEntry, prefix: string, change: 'added' | 'removed'): Change[] {
+  const inner = image.inner.get(entry.path);
+  const all = [{ ...entry, path: prefix + entry.path }, ...(inner ? allEntries(inner, `${prefix}${entry.path}:`) : [])];
+  return all.map(({ path, size }) => {
+    return { path, change, before: change === 'added' ? null : size, after: change === 'added' ? size : null };
+  });
+}
 
-function differences(was: Located, is: Located, hashes: ReadonlyMap<Located, string>): Aspect[] {
+function differences(was: ImageEntry, is: ImageEntry, sameContent: boolean): Aspect[] {
   if (was.type !== is.type) return ['type'];
-  const same = was.size === is.size && hashes.get(was) === hashes.get(is);
   return [
-    ...(same ? [] : ['content' as const]),
+    ...(sameContent ? [] : ['content' as const]),
     ...(was.target === is.target ? [] : ['target' as const]),
     ...(was.device?.major === is.device?.major && was.device?.minor === is.device?.minor ? [] : ['device' as const]),
     ...(was.mode === is.mode ? [] : ['mode' as const]),
@@ -71,25 +85,16 @@ function differences(was: Located, is: Located, hashes: ReadonlyMap<Located, str
   ];
 }
 
-/** SHA-256 of files of one image. What a squashfs holds is unpacked at once. */
-async function hashAll(files: readonly Located[], scratch: string): Promise<Map<Located, string>> {
-  const hashes = new Map<Located, string>();
-  for (const [layer, all] of Map.groupBy(files, (file) => file.layer)) {
-    const directory = join(scratch, String(hashes.size));
-    await layer.extract?.(
-      all.map(({ inside }) => inside),
-      directory,
-    );
-    for (const file of all) {
-      const { sha256 } = layer.extract
-        ? await hashFile(join(directory, file.inside.path))
-        : {
-            sha256: createHash('sha256')
-              .update(await layer.read(file.inside))
-              .digest('hex'),
-          };
-      hashes.set(file, sha256);
-    }
+/** SHA-256 of files of one layer, by path. */
+async function hashAll(layer: Image, files: readonly ImageEntry[], work: string): Promise<Map<string, string>> {
+  if (files.length === 0) return new Map();
+  await layer.extract?.(files, work);
+  const hashes = new Map<string, string>();
+  for (const file of files) {
+    const { sha256 } = layer.extract ? await hashFile(join(work, file.path)) : sha256Of(await layer.read(file));
+    hashes.set(file.path, sha256);
   }
   return hashes;
 }
+
+const sha256Of = (bytes: Uint8Array) => ({ sha256: createHash('sha256').update(bytes).digest('hex') });

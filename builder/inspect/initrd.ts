@@ -16,7 +16,7 @@ export interface InitrdPart {
   files: number;
 }
 
-const LARGEST = 2 ** 31;
+const LARGEST = 2 ** 31 - 1;
 const TYPES = new Map<number, EntryType>([
   [0o140000, 'socket'],
   [0o120000, 'symlink'],

@@ -107,8 +107,9 @@ function entryOf(line: string): ImageEntry[] {
 
 /** xorriso quotes as a shell does: `'it'"'"'s' -> 'x'`. Paths come without their leading slash. */
 function unquoted(text: string): string[] {
-  const words = text.split(' -> ').map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'));
-  return words.map((word, i) => (i === 0 ? word.replace(/^\//, '') : word));
+  const words = text.match(/(?:'[^']*'|"[^"]*")+/g) ?? [];
+  const plain = words.map((word) => word.replaceAll(/'([^']*)'|"([^"]*)"/g, '$1$2'));
+  return plain.map((word, i) => (i === 0 ? word.replace(/^\//, '') : word));
 }
 
 function problem(message: string, code: string, where: string, hint?: string, cause?: unknown): MindiError {
