@@ -23,6 +23,8 @@ export interface Boot {
 /** One step of the boot. It throws only for what it did not expect; that too becomes a problem and the next step follows. */
 export interface Step {
   name: string;
+  /** What people read when it begins; only for steps that may take a while. */
+  says?: string;
   run(boot: Boot): Promise<void>;
 }
 

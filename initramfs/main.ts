@@ -1,5 +1,5 @@
 /** The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseBootParameters } from '../contract/boot-parameters.ts';
 import { type Boot, problem, tell } from './boot.ts';
@@ -12,12 +12,15 @@ import { STEPS } from './steps/index.ts';
 
 /** Tells the supervisor that it was us who failed. */
 const CRASHED = 70;
+/** Tells the command mindi-init that this runs. */
+const PID_FILE = '/run/mindi/init.pid';
 
 async function main(): Promise<void> {
   const boot = await start();
   tell(boot, `mindi rescue system "${boot.config.name}", ${boot.mode} mode`);
   for (const step of STEPS) {
     const began = uptime();
+    if (step.says) tell(boot, step.says);
     try {
       await step.run(boot);
     } catch (error) {
@@ -30,6 +33,8 @@ async function main(): Promise<void> {
 }
 
 async function start(): Promise<Boot> {
+  process.title = 'mindi-init';
+  writeFileSync(PID_FILE, `${process.pid}\n`);
   log(`init started, runtime ${process.version}`);
   const problems: string[] = [];
   const config = readRescueConfig(problems);

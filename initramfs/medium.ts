@@ -11,6 +11,8 @@ import { type Filesystem, identify, SUPERBLOCK_BYTES } from './superblock.ts';
 
 /** Seconds a device may take for its first bytes: a CD drive spins up, a broken one never answers. */
 const FIRST_BYTES = 30;
+/** Seconds a device may take for any further piece of a file. */
+const NEXT_BYTES = 60;
 
 /** A block device that could hold the medium. */
 export interface Candidate {
@@ -103,23 +105,35 @@ export async function verify(
 
 /** A file in pieces through one buffer, each valid until the next. */
 async function* chunks(file: string): AsyncGenerator<Uint8Array> {
-  await using handle = await open(file);
+  const handle = await open(file);
   const buffer = Buffer.allocUnsafe(1 << 20);
-  while (true) {
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
+  try {
+    while (true) {
+      const { bytesRead } = await inTime(handle.read(buffer, 0, buffer.length), NEXT_BYTES);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    // Closing waits for a read that never ends, so it has its limit too.
+    await inTime(handle.close(), 1).catch(() => {});
   }
 }
 
 /** The device's first bytes, or why there are none. A device that hangs is left behind. */
 async function firstBytes(device: string): Promise<Buffer | string> {
-  const tooLate = Promise.withResolvers<string>();
-  const timer = setTimeout(() => tooLate.resolve(`no answer within ${FIRST_BYTES} seconds`), FIRST_BYTES * 1000);
   try {
-    return await Promise.race([readStart(device), tooLate.promise]);
+    return await inTime(readStart(device), FIRST_BYTES);
   } catch (error) {
     return (error as Error).message;
+  }
+}
+
+/** The work's result; throws when it takes longer than so many seconds. The work itself cannot be stopped. */
+async function inTime<T>(work: Promise<T>, seconds: number): Promise<T> {
+  const tooLate = Promise.withResolvers<never>();
+  const timer = setTimeout(() => tooLate.reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
+  try {
+    return await Promise.race([work, tooLate.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,6 @@
 import type { ReadyReport } from '../contract/report.ts';
 import type { RescueConfig } from '../contract/rescue-config.ts';
+import { describe } from './device-names.ts';
 
 /** At most so many lines for one kind of thing: everything fits a screen of 25 lines. */
 const MOST = 3;
@@ -21,7 +22,12 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
       report.nics.map((nic) => words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable')),
     ],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
-    ['Missing', report.missing.map(({ device, modalias }) => `${device} has no driver on this medium (${modalias})`)],
+    [
+      'Missing',
+      report.missing.map(
+        ({ device, modalias }) => `${describe(modalias)} at ${device}: this medium has no driver for it`,
+      ),
+    ],
     ['Problems', report.problems],
   ];
   const always = new Set(['Medium', 'Disks', 'Network']);

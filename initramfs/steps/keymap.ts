@@ -25,8 +25,7 @@ export const keymap: Step = {
 async function load(name: string): Promise<ProcessResult | null> {
   const binary = `${BINARY_KEYMAPS}/${name}.bmap`;
   if (!/^[\w.+-]+$/.test(name)) return null;
-  if (existsSync(binary))
-    return busybox(['sh', '-c', 'exec busybox loadkmap </dev/stdin'], { input: readFileSync(binary) });
+  if (existsSync(binary)) return busybox(['loadkmap'], { input: readFileSync(binary) });
   const loadkeys = LOADKEYS.find((path) => existsSync(path));
   return loadkeys ? run(loadkeys, ['-q', '-C', '/dev/tty0', name], { limit: 10 }) : null;
 }
