@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { baseEntries } from './base-segment.ts';
+import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
 import { driverPieces } from './drivers/pieces.ts';
 import { firstCapture, mediaEpoch } from './epoch.ts';
 import { resolveKernel } from './kernel/source.ts';
@@ -24,12 +25,14 @@ const GENERATOR = `mindi ${createRequire(import.meta.url)('../package.json').ver
  */
 export async function gather(profile: Profile, note: (text: string) => void): Promise<PlanInputs> {
   const hashes = new FileHashes();
+  const captured = mountlistFor(profile);
+  captured.catch(() => {}); // told below, with all else that is wrong
   const [drivers, tools, base, runtime, mountlist] = await settled([
-    gatherDrivers(profile, hashes, note),
+    gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...profile.tools, where: profile.where, hashes }),
     baseEntries({ busybox: findBusybox() }),
     runtimeEntries(profile.runtime, hashes),
-    mountlistFor(profile),
+    captured,
   ]);
   await hashes.save();
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
@@ -54,12 +57,24 @@ function optionalNote(missing: Tools['optionalMissing']): string {
   return `optional tools this machine does not have: ${names} (packages: ${packages})`;
 }
 
-async function gatherDrivers(profile: Profile, hashes: FileHashes, note: (text: string) => void) {
+async function gatherDrivers(
+  profile: Profile,
+  hashes: FileHashes,
+  note: (text: string) => void,
+  captured: Promise<Mountlist | null>,
+) {
   const kernel = await resolveKernel(profile.kernel, { where: profile.where(['kernel']), say: note });
-  return { kernel, ...(await driverPieces(profile, kernel, hashes)) };
+  const filesystems = async () => filesystemsOf(await captured.catch(() => null));
+  const { firmware, ...pieces } = await driverPieces(profile, kernel, hashes, { say: note, filesystems });
+  for (const text of [missingFirmwareNote(firmware), limitNote(firmware)]) if (text !== undefined) note(text);
+  return { kernel, ...pieces };
 }
 
-async function mountlistFor({ mountlist }: Profile): Promise<Mountlist | null> {
+/** Filesystem types to read; null when the medium knows no machine. */
+export const filesystemsOf = (mountlist: Mountlist | null): string[] | null =>
+  mountlist && [...new Set(mountlist.entries.map(({ format }) => format))].sort();
+
+export async function mountlistFor({ mountlist }: Profile): Promise<Mountlist | null> {
   if (mountlist === 'none') return null;
   return mountlist === 'host' ? firstCapture(await captureMountlist()) : readMountlist(mountlist.file);
 }

@@ -20,7 +20,9 @@ export interface PlanInputs {
   base: Piece;
   /** The content of the runtime's squashfs. */
   runtime: Piece;
-  /** Modules and their metadata needed to reach the medium. */
+  /** What the processor gets before anything else; no entries when the profile asks for none. */
+  microcode: Piece;
+  /** Modules, their metadata and firmware needed to reach the medium. */
   essentialModules: Piece;
   /** All other modules, all the metadata, firmware. */
   modules: Piece;
@@ -60,7 +62,8 @@ export function plan(inputs: PlanInputs): Plan {
     },
     segments,
   };
-  const pieces = [inputs.base, inputs.runtime, inputs.essentialModules, inputs.modules, inputs.tools, host];
+  const { base, runtime, microcode, essentialModules, modules, tools } = inputs;
+  const pieces = [base, runtime, microcode, essentialModules, modules, tools, host];
   const contents: Contents = new Map(pieces.flatMap((piece) => [...piece.contents]));
   return { manifest, contents, config: rescueConfig(inputs), notes: [] };
 }
@@ -68,6 +71,8 @@ export function plan(inputs: PlanInputs): Plan {
 /** The initrd's own segments. The runtime is compressed inside its squashfs, so the cpio around it is stored. */
 function initrdSegments(inputs: PlanInputs): Segment[] {
   return [
+    // The kernel looks for it only at the very beginning, in an archive that is not compressed.
+    ...(inputs.microcode.entries.length > 0 ? [cpio('microcode', null, inputs.microcode.entries)] : []),
     cpio('base', LEVELS.base, inputs.base.entries),
     cpio('modules', LEVELS.modules, inputs.essentialModules.entries),
     { name: 'runtime-image', format: 'squashfs', level: LEVELS.runtime, entries: arrange(inputs.runtime.entries) },

@@ -11,6 +11,8 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./plan.ts')).planCommand(),
   async () => (await import('./boot.ts')).bootCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
+  async () => (await import('./drivers.ts')).driversCommand(),
+  async () => (await import('./explain.ts')).explainCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),
@@ -60,5 +62,10 @@ const INTERRUPTS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 if (import.meta.main) {
   for (const [signal, code] of Object.entries(INTERRUPTS)) process.on(signal, () => process.exit(code));
+  // `mindi inspect IMAGE ls | head`: the reader has what it wanted.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(141);
+  });
   process.exitCode = await main(process.argv.slice(2));
 }

@@ -4,34 +4,87 @@ import { joined, madeFile, type Piece } from '../piece.ts';
 import type { PlanInputs } from '../plan.ts';
 import type { Profile } from '../profile/load.ts';
 import type { FileHashes } from '../tools/hashes.ts';
-import { firmwarePiece } from './firmware.ts';
+import { type FirmwareFate, type FirmwareResult, firmwareSettings, takeFirmware } from './firmware.ts';
+import { firmwareSources, HOST } from './firmware-source.ts';
+import { machinesOf } from './machines.ts';
+import { microcodePiece } from './microcode.ts';
 import type { DriverSelection } from './resolve.ts';
-import { selectDrivers } from './selection.ts';
+import { type Selection, selectDrivers } from './selection.ts';
 
 /** What mindi's init needs, whatever the profile chooses. */
 export const OWN_SET = 'medium';
+
+export interface DriverPieces extends Pick<PlanInputs, 'essential' | 'microcode' | 'essentialModules' | 'modules'> {
+  /** What became of each firmware file. */
+  firmware: FirmwareFate[];
+}
+
+export interface DriverOptions {
+  /** Hears what takes long. */
+  say?: (text: string) => void;
+  /** Filesystem types of the mountlist, asked only when the scope is narrow; null where there is no mountlist. */
+  filesystems?: () => Promise<string[] | null>;
+}
+
+/** The modules a profile's `drivers:` choose of a kernel. */
+export async function selectionOf(
+  { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
+  modulesDir: string,
+  filesystems: () => Promise<string[] | null> = async () => null,
+): Promise<Selection> {
+  const { include, exclude, migrateTo } = drivers;
+  const machines = await machinesOf(drivers, where);
+  const scope = machines && { scope: { machines, filesystems: await filesystems() } };
+  const sets = [...drivers.sets, OWN_SET];
+  const place = (list: string, index: number) => where(['drivers', list, index]);
+  return await selectDrivers({ modulesDir, sets, include, exclude, migrateTo, ...scope, where: place });
+}
 
 /** What a profile's `drivers:` brings of a kernel: modules, their metadata and firmware, by stage. */
 export async function driverPieces(
   { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
   kernel: Pick<KernelTree, 'release' | 'modulesDir'>,
   hashes: FileHashes,
-): Promise<Pick<PlanInputs, 'essential' | 'essentialModules' | 'modules'>> {
+  { say, filesystems = async () => null }: DriverOptions = {},
+): Promise<DriverPieces> {
   const { release } = kernel;
-  const { include, exclude } = drivers;
-  const sets = [...drivers.sets, OWN_SET];
-  const place = (list: string, index: number) => where(['drivers', list, index]);
-  const selection = await selectDrivers({ modulesDir: kernel.modulesDir, sets, include, exclude, where: place });
+  const selection = await selectionOf({ drivers, where }, kernel.modulesDir, filesystems);
   const [first, others, firmware] = await Promise.all([
     modulePiece(selection.essential, selection, release, hashes),
     modulePiece(selection.stage2, selection, release, hashes),
-    firmwarePiece(drivers.firmware === 'auto' ? selection.firmware : [], release, hashes),
+    firmwareOf(drivers, selection, { release, hashes, where, say }),
   ]);
   return {
     essential: selection.load,
-    essentialModules: joined(first, metadataPiece(selection.metadata.essential, release)),
-    modules: joined(others, metadataPiece(selection.metadata.all, release), firmware),
+    microcode: firmware.microcode,
+    essentialModules: joined(first, metadataPiece(selection.metadata.essential, release), firmware.essential),
+    modules: joined(others, metadataPiece(selection.metadata.all, release), firmware.others),
+    firmware: firmware.fates,
   };
+}
+
+interface FirmwareOptions {
+  release: string;
+  hashes: FileHashes;
+  where: Profile['where'];
+  say: DriverOptions['say'] | undefined;
+}
+
+/** Firmware of the chosen modules and, where the profile asks for it, microcode. */
+export async function firmwareOf(
+  { firmware, microcode }: Pick<Profile['drivers'], 'firmware' | 'microcode'>,
+  { firmware: wanted, essential }: Pick<DriverSelection, 'firmware' | 'essential'>,
+  { release, hashes, where, say }: FirmwareOptions,
+): Promise<FirmwareResult & { microcode: Piece }> {
+  const settings = firmwareSettings(firmware);
+  const place = (list: string) => (i: number) => where(['drivers', 'firmware', list, i]);
+  const from = settings?.from ?? (microcode === 'none' ? [] : [HOST]);
+  const sources = await firmwareSources(from, { where: place('from'), ...(say ? { say } : {}) });
+  const nothing: Piece = { entries: [], contents: new Map() };
+  const taken = settings
+    ? await takeFirmware({ wanted, settings, sources, essential, release, hashes, where: place('include') })
+    : { essential: nothing, others: nothing, fates: [] };
+  return { ...taken, microcode: microcodePiece(microcode, sources, where(['drivers', 'microcode'])) };
 }
 
 /** Where the modules of a kernel lie on the media. */

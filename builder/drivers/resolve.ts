@@ -1,11 +1,17 @@
-import { type Closure, fold, type ModuleTree, storedPath } from 'node-kmod-deps';
+import { type Closure, type ModuleTree, storedPath } from 'node-kmod-deps';
 import { MindiError } from '../../contract/error.ts';
 import type { Reason } from '../../contract/manifest.ts';
-import { didYouMean } from '../profile/suggest.ts';
 import { importersOf, type ModuleFacts, moduleFacts } from './facts.ts';
-import { type Importers, parseSelector, type Selector, selected } from './selector.ts';
+import { inclusions } from './include.ts';
+import { migrations } from './migrate.ts';
+import { evaluate, type Request, type Roots, requestOf } from './request.ts';
+import { narrow, type Scope } from './scope.ts';
+import { type Importers, parseSelector } from './selector.ts';
 import { type DriverSet, loadDriverSets } from './sets.ts';
 import { kmodErrors } from './tree.ts';
+
+/** The profile's lists below `drivers:` that mean modules. */
+export type DriverList = 'sets' | 'include' | 'exclude' | 'migrateTo';
 
 export interface ResolveDriversOptions {
   tree: ModuleTree;
@@ -15,10 +21,14 @@ export interface ResolveDriversOptions {
   include?: readonly string[];
   /** Selectors of what must not be there, nor anything that cannot work without it. */
   exclude?: readonly string[];
+  /** Targets, sets and selectors of machines the system may move to. They come whole, whatever the scope. */
+  migrateTo?: readonly string[];
+  /** Of the sets only what these machines need; everything when not given. */
+  scope?: Scope;
   /** Where sets are looked up by name; mindi's own when not given. */
   setDirectories?: readonly string[];
   /** Place in the profile, for errors: `where('include', 2)`. */
-  where?: (list: 'sets' | 'include' | 'exclude', index: number) => string | undefined;
+  where?: (list: DriverList, index: number) => string | undefined;
 }
 
 export interface SelectedModule {
@@ -53,18 +63,6 @@ export interface DriverSelection {
   dropped: Map<string, string>;
 }
 
-/** Modules and the line that asked for each. */
-type Roots = Map<string, Reason>;
-
-/** What one set, or the includes, asks for. */
-interface Request {
-  essential: Roots;
-  /** The essential ones among them. */
-  all: Roots;
-  /** What its lines with `-` take away: soft dependencies and families do not bring it back. */
-  unwanted: ReadonlySet<string>;
-}
-
 /**
  * Turns driver sets and selectors into modules: what is selected, everything it needs, and what it may ask for.
  * A set's line that finds nothing is no error: kernels differ. An include that finds nothing is one.
@@ -78,13 +76,36 @@ async function resolve(options: ResolveDriversOptions): Promise<DriverSelection>
   const { tree, where } = options;
   const importers = importersOf(tree);
   const sets = await loadDriverSets(options.sets, options.setDirectories, (i) => where?.('sets', i));
+  const migration = await migrations(options.migrateTo ?? [], options.setDirectories, (i) => where?.('migrateTo', i));
   const excluded = await exclusions(options, importers);
   const broken = needing(tree, excluded);
+  const limits = { tree, importers, excluded, broken };
+  const lines = (options.include ?? []).map((text, i) => ({ text, where: where?.('include', i) }));
+  const included = await inclusions('include', lines, limits);
+  const moved = await inclusions('migrateTo', migration.lines, { ...limits, alternatives: migration.alternatives });
+
   const requests: Request[] = [];
   for (const set of sets) requests.push(await requestOf(set, tree, importers));
-  const included = await inclusions(options, excluded, broken, importers);
-  requests.push({ essential: new Map(), all: included, unwanted: new Set() });
+  // What lines name stays as essential as a set calls it, when the scope takes it out of that set.
+  const essential = new Set(options.scope ? requests.flatMap((request) => [...request.essential.keys()]) : []);
+  if (options.scope) await narrow(requests, tree, options.scope, importers);
+  for (const set of migration.sets) requests.push(await requestOf(set, tree, importers, 'migrateTo'));
+  for (const all of [moved, included]) {
+    const first = new Map([...all].filter(([name]) => essential.has(name)));
+    requests.push({ essential: first, all, unwanted: new Set() });
+  }
 
+  const dropped = withoutExcluded(requests, excluded, broken);
+  const found = await follow(tree, requests, new Set([...excluded, ...broken.keys()]));
+  return selection(tree, [...sets, ...migration.sets], found, dropped);
+}
+
+/** Takes the excluded out of the requests. Returns what goes with them, and the excluded module each needs. */
+function withoutExcluded(
+  requests: readonly Request[],
+  excluded: ReadonlySet<string>,
+  broken: ReadonlyMap<string, string>,
+): Map<string, string> {
   const dropped = new Map<string, string>();
   for (const roots of requests.flatMap(({ essential, all }) => [essential, all])) {
     for (const name of [...roots.keys()]) {
@@ -93,41 +114,7 @@ async function resolve(options: ResolveDriversOptions): Promise<DriverSelection>
       if (because !== undefined || excluded.has(name)) roots.delete(name);
     }
   }
-  const found = await follow(tree, requests, new Set([...excluded, ...broken.keys()]));
-  return selection(tree, sets, found, dropped);
-}
-
-async function requestOf(set: DriverSet, tree: ModuleTree, importers: Importers): Promise<Request> {
-  const rule = (selector: Selector) => named(`drivers.sets: ${set.name} (${selector.text})`, selector);
-  const first = await evaluate(set.essential, tree, importers);
-  const later = await evaluate(set.modules, tree, importers);
-  const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(selector)]));
-  const all = new Map(essential);
-  for (const [name, selector] of later.plus) if (!all.has(name)) all.set(name, rule(selector));
-  const unwanted = new Set([...first.minus, ...later.minus].filter((name) => !all.has(name)));
-  return { essential, all, unwanted };
-}
-
-/** The last selector that means a module decides about it. */
-async function evaluate(
-  selectors: readonly Selector[],
-  tree: ModuleTree,
-  importers: Importers,
-): Promise<{ plus: Map<string, Selector>; minus: Set<string> }> {
-  const plus = new Map<string, Selector>();
-  const minus = new Set<string>();
-  for (const selector of selectors) {
-    for (const name of await selected(selector, tree, importers)) {
-      if (selector.minus) {
-        plus.delete(name);
-        minus.add(name);
-      } else {
-        minus.delete(name);
-        plus.set(name, selector);
-      }
-    }
-  }
-  return { plus, minus };
+  return dropped;
 }
 
 /** What the excludes mean. A name no kernel part answers to excludes nothing, which is what was asked. */
@@ -159,56 +146,6 @@ function needing(tree: ModuleTree, excluded: ReadonlySet<string>): Map<string, s
     if (need !== undefined && !excluded.has(name)) broken.set(name, need);
   }
   return broken;
-}
-
-/** @throws MindiError for all includes that find nothing, or name what an exclude takes away */
-async function inclusions(
-  { tree, include = [], where = () => undefined }: ResolveDriversOptions,
-  excluded: ReadonlySet<string>,
-  broken: ReadonlyMap<string, string>,
-  importers: Importers,
-): Promise<Roots> {
-  const problems: MindiError[] = [];
-  const chosen = new Map<string, Selector>();
-  for (const [i, text] of include.entries()) {
-    const selector = parseSelector(text, where('include', i));
-    const names = await selected(selector, tree, importers);
-    if (names.length === 0 && !selector.minus) problems.push(unknown(selector, tree, where('include', i)));
-    for (const name of names) {
-      if (selector.minus) chosen.delete(name);
-      else chosen.set(name, selector);
-      if (selector.kind !== 'name' || selector.minus) continue;
-      const why = excluded.has(name) ? name : broken.get(name);
-      if (why !== undefined) problems.push(conflict(text, why, where('include', i)));
-    }
-  }
-  if (problems.length > 0) throw MindiError.all(problems, 'drivers.include:', 'drivers.invalid');
-  return new Map([...chosen].map(([name, selector]) => [name, named(`drivers.include: ${selector.text}`, selector)]));
-}
-
-function unknown(selector: Selector, tree: ModuleTree, where: string | undefined): MindiError {
-  const { text, kind, pattern } = selector;
-  const names = [...tree.names, ...tree.builtin.keys()];
-  return new MindiError(
-    kind === 'name'
-      ? `this kernel has no module or built-in driver called ${JSON.stringify(text)}`
-      : `${JSON.stringify(text)} finds no module in this kernel`,
-    {
-      code: 'drivers.unknown',
-      where,
-      hint: (kind === 'name' && didYouMean(pattern, names)) || 'Remove it, or choose a kernel that has it.',
-    },
-  );
-}
-
-function conflict(text: string, because: string, where: string | undefined): MindiError {
-  const asked = fold(text) === because;
-  return new MindiError(
-    asked
-      ? `${text} is both included and excluded`
-      : `${text} is included but cannot work without ${because}, which is excluded`,
-    { code: 'drivers.conflict', where, hint: 'Remove one of the two lines.' },
-  );
 }
 
 /** Everything the requests lead to. */
@@ -292,8 +229,3 @@ function firmwareOf(
     .map(([file, by]) => ({ file, wantedBy: [...new Set(by.map(({ name }) => name))].sort() }))
     .sort((a, b) => (a.file < b.file ? -1 : 1));
 }
-
-const named = (rule: string, selector: Selector): Reason => ({
-  rule,
-  kind: selector.kind === 'alias' ? 'alias' : 'named',
-});

@@ -7,7 +7,9 @@ import { deserialize, serialize } from 'node:v8';
 import fs from 'fs-extra';
 import { cached, hashOf } from '../cache.ts';
 import { moduleMetadata } from './metadata.ts';
+import { migrations } from './migrate.ts';
 import { type DriverSelection, type ResolveDriversOptions, resolveDrivers } from './resolve.ts';
+import { ALWAYS_SET } from './scope.ts';
 import { loadDriverSets } from './sets.ts';
 import { openKernelTree } from './tree.ts';
 
@@ -46,12 +48,18 @@ async function select({ modulesDir, ...options }: SelectionOptions): Promise<Sel
   return { ...selection, metadata: { essential, all } };
 }
 
-async function keyOf({ modulesDir, sets, include, exclude, setDirectories, where }: SelectionOptions): Promise<string> {
+async function keyOf({ modulesDir, where, ...options }: SelectionOptions): Promise<string> {
+  const { sets, include, exclude, setDirectories, scope, migrateTo = [] } = options;
   const loaded = await loadDriverSets(sets, setDirectories, (index) => where?.('sets', index));
-  const files = loaded.map(({ file }) => [file, createHash('sha256').update(fs.readFileSync(file)).digest('hex')]);
+  const moved = await migrations(migrateTo, setDirectories, (index) => where?.('migrateTo', index));
+  const always = scope ? await loadDriverSets([ALWAYS_SET]) : [];
+  const files = [...loaded, ...moved.sets, ...always].map(({ file }) => [
+    file,
+    createHash('sha256').update(fs.readFileSync(file)).digest('hex'),
+  ]);
   const code = CODE.flatMap((directory) => readdirSync(directory).map((name) => stamp(join(directory, name))));
   const kernel = STAMPED.map((name) => stamp(join(modulesDir, name)));
-  return hashOf([kernel, sets, include, exclude, files, code, process.versions.v8]);
+  return hashOf([kernel, sets, include, exclude, scope, migrateTo, files, code, process.versions.v8]);
 }
 
 function stamp(file: string): (string | number)[] {

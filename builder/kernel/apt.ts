@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
-import { cacheDirectory, writeBeside } from '../cache.ts';
+import { cacheDirectory, hashOf, writeBeside } from '../cache.ts';
 import { type RunResult, run } from '../run.ts';
 
 /** What apt knows of one package version. */
@@ -34,19 +34,45 @@ export const isPackageName = (text: string): boolean => PACKAGE_NAME.test(text);
  * @throws MindiError `kernel.package-unknown`, `kernel.no-apt`, or apt's own words
  */
 export async function fetchKernelPackages(name: string, directory: string, source?: string): Promise<string[]> {
+  try {
+    return await fetchFromAny(name, directory, KERNEL_PART, source);
+  } catch (error) {
+    if (!(error instanceof MindiError)) throw error;
+    if (error.code === 'tool.missing') throw noApt(name, error);
+    throw error.code === 'tool.failed' ? notFetched(name, error) : error;
+  }
+}
+
+/**
+ * Downloads one Debian package, without what it depends on, into `directory`.
+ * @param source sources.list lines to fall back on when this machine's sources do not know the package
+ * @throws MindiError `kernel.package-unknown`, `tool.missing`, or apt's own words
+ */
+export async function fetchPackage(name: string, directory: string, source: string): Promise<string> {
+  const [file] = await fetchFromAny(name, directory, null, source);
+  if (!file) throw unknownPackage(name);
+  return file;
+}
+
+/** The first view that knows the package gives it; apt's own failure says more than that nobody knows it. */
+async function fetchFromAny(
+  name: string,
+  directory: string,
+  follow: RegExp | null,
+  source?: string,
+): Promise<string[]> {
   const views: View[] = [{ kind: 'system' }, { kind: 'updated' }];
   if (source) views.push({ kind: 'named', source });
   let problem: MindiError | undefined;
   for (const view of views) {
     try {
-      return await fetchFrom(view, name, directory);
+      return await fetchFrom(view, name, directory, follow);
     } catch (error) {
-      if (!(error instanceof MindiError)) throw error;
-      if (error.code === 'tool.missing') throw noApt(name, error);
+      if (!(error instanceof MindiError) || error.code === 'tool.missing') throw error;
       if (problem?.code !== 'tool.failed') problem = error;
     }
   }
-  throw problem?.code === 'tool.failed' ? notFetched(name, problem) : problem;
+  throw problem;
 }
 
 /**
@@ -54,18 +80,18 @@ export async function fetchKernelPackages(name: string, directory: string, sourc
  * @throws MindiError `kernel.package-unknown`, `tool.missing`, or apt's own words
  */
 export function fetchFromSource(name: string, directory: string, source: string): Promise<string[]> {
-  return fetchFrom({ kind: 'named', source }, name, directory);
+  return fetchFrom({ kind: 'named', source }, name, directory, KERNEL_PART);
 }
 
-async function fetchFrom(view: View, name: string, directory: string): Promise<string[]> {
+async function fetchFrom(view: View, name: string, directory: string, follow: RegExp | null): Promise<string[]> {
   const config = await writeConfig(view);
   // Another source that cannot be reached must not matter here; whether the package is known then, will show.
   if (view.kind !== 'system') await apt('apt-get', config, ['update'], directory, [100]);
-  return download(config, await kernelParts(config, name, directory), directory);
+  return download(config, await partsOf(config, name, directory, follow), directory);
 }
 
-/** The named package and, breadth first, every kernel package it leads to. */
-async function kernelParts(config: string, name: string, directory: string): Promise<AptPackage[]> {
+/** The named package and, breadth first, every package it leads to whose name `follow` matches. */
+async function partsOf(config: string, name: string, directory: string, follow: RegExp | null): Promise<AptPackage[]> {
   const found = new Map<string, AptPackage>();
   let wanted = [name];
   while (wanted.length > 0) {
@@ -73,7 +99,7 @@ async function kernelParts(config: string, name: string, directory: string): Pro
     const packages = parsePackages(stdout);
     for (const one of packages) found.set(one.name, one);
     if (found.size === 0) throw unknownPackage(name);
-    const next = packages.flatMap((one) => one.depends).filter((dependency) => KERNEL_PART.test(dependency));
+    const next = packages.flatMap((one) => one.depends).filter((dependency) => follow?.test(dependency));
     wanted = [...new Set(next)].filter((dependency) => !found.has(dependency.replace(/=.*/, '')));
     if (packages.length === 0) throw unknownPackage(wanted[0] ?? name);
   }
@@ -100,7 +126,10 @@ function apt(program: string, config: string, args: string[], cwd: string, accep
  * after the system's, so hooks of `apt-get update` (which clean or index the system's caches) can be cleared here.
  */
 async function writeConfig(view: View): Promise<string> {
-  const place = resolve(cacheDirectory('apt', view.kind));
+  // Each set of sources has lists of its own: apt forgets those of all others.
+  const place = resolve(
+    cacheDirectory('apt', view.kind === 'named' ? `named-${hashOf(view.source).slice(0, 12)}` : view.kind),
+  );
   await fs.ensureDir(join(place, 'cache', 'archives', 'partial'));
   const lines = [
     `Dir::Cache "${place}/cache";`,

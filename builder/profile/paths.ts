@@ -9,6 +9,9 @@ const PATHS: { path: string[]; or?: RegExp }[] = [
   { path: ['kernel', 'package', '*'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
   { path: ['mountlist', 'file'] },
   { path: ['drivers', 'sets', '*'], or: /\/|\.ya?ml$/ },
+  { path: ['drivers', 'hardware', '*'], or: /^(?!\.\.\.$)/ },
+  { path: ['drivers', 'migrateTo', '*'], or: /\.ya?ml$/ },
+  { path: ['drivers', 'firmware', 'from', '*'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
   { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },
   { path: ['tools', 'include', '*'], or: /\// },
 ];

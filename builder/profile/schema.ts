@@ -57,6 +57,29 @@ const KernelSource = Type.Union(
   { description: 'which kernel boots the medium' },
 );
 
+const FirmwareChoice = Type.Union(
+  [
+    Type.Enum(['auto', 'none'], { description: 'auto: what the chosen modules declare and this machine has' }),
+    Type.Object(
+      {
+        from: Type.Optional(
+          Type.Array(text('host, a Debian package (non-free-firmware too), or a package file'), {
+            minItems: 1,
+            description: 'where it is taken from, the first that has a file; host if not said',
+          }),
+        ),
+        include: Type.Optional(
+          Type.Array(text('a file or glob'), { description: 'more files, relative to /lib/firmware' }),
+        ),
+        exclude: Type.Optional(Type.Array(text('a file, glob, or directory/'), { description: 'the same, left out' })),
+        limit: Type.Optional(mebibytesOrNull('MiB of firmware; what the first stage needs and small files come first')),
+      },
+      closed,
+    ),
+  ],
+  { description: 'firmware for the chosen modules' },
+);
+
 /** What the schema says of itself; printed first. */
 export const SCHEMA_HEAD = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -84,8 +107,24 @@ export const ProfileSchema = Type.Object(
       sets: Type.Optional(strings('driver sets: profiles/drivers/*.yaml, or a file of your own')),
       include: Type.Optional(strings('more modules, globs, directories or aliases')),
       exclude: Type.Optional(strings('the same, left out')),
-      firmware: Type.Optional(
-        Type.Enum(['auto', 'none'], { description: 'auto: what the chosen modules declare and this machine has' }),
+      scope: Type.Optional(
+        Type.Enum(['all', 'this-machine', 'hardware-files'], {
+          description:
+            'all: whole sets; this-machine: of the sets what drives the hardware here; hardware-files: what drives the machines of `hardware`',
+        }),
+      ),
+      hardware: Type.Optional(strings('files written by `mindi probe` or scripts/probe on the machines to drive')),
+      migrateTo: Type.Optional(
+        strings(
+          'drivers of machines the system may move to: targets (profiles/targets/*.yaml), driver sets, modules, globs or aliases',
+        ),
+      ),
+      firmware: Type.Optional(FirmwareChoice),
+      microcode: Type.Optional(
+        Type.Enum(['none', 'this-machine', 'all'], {
+          description:
+            'microcode the processor gets before anything else starts: of this machine’s processor, or of all',
+        }),
       ),
     }),
     tools: section('which programs of this machine are on the medium', {

@@ -1,0 +1,60 @@
+import type { ModuleTree } from 'node-kmod-deps';
+import type { Reason } from '../../contract/manifest.ts';
+import { type Importers, type Selector, selected } from './selector.ts';
+import type { DriverSet } from './sets.ts';
+
+/** Modules and the line that asked for each. */
+export type Roots = Map<string, Reason>;
+
+/** What one set, or the includes, asks for. */
+export interface Request {
+  essential: Roots;
+  /** The essential ones among them. */
+  all: Roots;
+  /** What its lines with `-` take away: soft dependencies and families do not bring it back. */
+  unwanted: ReadonlySet<string>;
+}
+
+/** What a set asks of a kernel. `list` is the profile's list that named it. */
+export async function requestOf(
+  set: DriverSet,
+  tree: ModuleTree,
+  importers: Importers,
+  list: 'sets' | 'migrateTo' = 'sets',
+): Promise<Request> {
+  const rule = (selector: Selector) => named(`drivers.${list}: ${set.name} (${selector.text})`, selector);
+  const first = await evaluate(set.essential, tree, importers);
+  const later = await evaluate(set.modules, tree, importers);
+  const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(selector)]));
+  const all = new Map(essential);
+  for (const [name, selector] of later.plus) if (!all.has(name)) all.set(name, rule(selector));
+  const unwanted = new Set([...first.minus, ...later.minus].filter((name) => !all.has(name)));
+  return { essential, all, unwanted };
+}
+
+/** The last selector that means a module decides about it. */
+export async function evaluate(
+  selectors: readonly Selector[],
+  tree: ModuleTree,
+  importers: Importers,
+): Promise<{ plus: Map<string, Selector>; minus: Set<string> }> {
+  const plus = new Map<string, Selector>();
+  const minus = new Set<string>();
+  for (const selector of selectors) {
+    for (const name of await selected(selector, tree, importers)) {
+      if (selector.minus) {
+        plus.delete(name);
+        minus.add(name);
+      } else {
+        minus.delete(name);
+        plus.set(name, selector);
+      }
+    }
+  }
+  return { plus, minus };
+}
+
+export const named = (rule: string, selector: Selector): Reason => ({
+  rule,
+  kind: selector.kind === 'alias' ? 'alias' : 'named',
+});
