@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
+import { kernelFixture } from '../kernel-fixture.ts';
+import { makeImage, TRIXIE } from './kernel-images.ts';
 
 const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
 const folder = mkdtempSync(join(tmpdir(), 'mindi-bad-input-'));
@@ -24,6 +26,11 @@ async function mindi(...args: string[]): Promise<{ code: number; stdout: string;
     return { code, stdout, stderr };
   }
 }
+
+/** A kernel that is there: what is wrong elsewhere is told without fetching one. */
+const image = await makeImage(join(folder, 'vmlinuz-trixie'), TRIXIE);
+const { directory: modules } = await kernelFixture('trixie-amd64', { modules: 'stand-ins' });
+const KERNEL = `name: x\nkernel: { image: ${image}, modules: ${modules} }\n`;
 
 /** What a person did wrong, and what the answer must say: the file's name with line and column, what, a hint. */
 const PROFILES: [what: string, name: string, text: string | Uint8Array, says: RegExp][] = [
@@ -53,16 +60,16 @@ const PROFILES: [what: string, name: string, text: string | Uint8Array, says: Re
   [
     'an unknown tool set',
     'tools.yaml',
-    'name: x\ntools: { sets: [bsae] }\n',
-    /tools\.yaml:2:17: .*bsae.*\n\s+hint: .*base/,
+    `${KERNEL}tools: { sets: [bsae] }\n`,
+    /tools\.yaml:3:17: .*bsae.*\n\s+hint: .*base/,
   ],
   [
     'a tool that is not there',
     'tool.yaml',
-    'name: x\ntools: { include: [nosuchtool] }\n',
-    /tool\.yaml:2:20: .*nosuchtool/,
+    `${KERNEL}tools: { include: [nosuchtool] }\n`,
+    /tool\.yaml:3:20: .*nosuchtool/,
   ],
-  ['a mountlist that is not there', 'list.yaml', 'name: x\nmountlist: { file: none.txt }\n', /none\.txt/],
+  ['a mountlist that is not there', 'list.yaml', `${KERNEL}mountlist: { file: none.txt }\n`, /none\.txt/],
 ];
 
 describe('a profile with', () => {
