@@ -74,6 +74,7 @@ export class Machine {
   #stderr = '';
   #wakeSoon: NodeJS.Timeout | undefined;
   #ended = false;
+  #endedBy: string | undefined;
 
   constructor(work: Scratch, args: readonly string[]) {
     this.#work = work;
@@ -120,6 +121,11 @@ export class Machine {
   /** Whether QEMU runs; false after a power-off of the machine, too. */
   get alive(): boolean {
     return !this.#ended;
+  }
+
+  /** Why it stopped, in QEMU's words: `guest-shutdown` switched itself off, `guest-reset` restarted; see ShutdownCause. */
+  get endedBy(): string | undefined {
+    return this.#endedBy;
   }
 
   /**
@@ -217,6 +223,7 @@ export class Machine {
   }
 
   #heed(message: QmpReply): void {
+    if (message.event === 'SHUTDOWN') this.#endedBy = message.data?.reason;
     if (message.event || message.QMP) return;
     this.#replies.shift()?.(message);
   }
@@ -272,6 +279,7 @@ interface QmpReply {
   return?: unknown;
   error?: { desc: string };
   event?: string;
+  data?: { reason?: string };
   QMP?: object;
 }
 
