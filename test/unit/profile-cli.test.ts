@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { builtinProfiles, loadProfile, PROFILES } from '../../builder/profile/load.ts';
 import { createStarter, profileName, type StarterFacts, starterProfile } from '../../builder/profile/starter.ts';
 import { wizard } from '../../cli/wizard.ts';
+import { Terminal } from '../terminal.ts';
 
 const MINDI = resolve('bin/mindi.js');
 const home = process.cwd();
@@ -163,5 +164,15 @@ describe('bare mindi', () => {
     await createStarter('web01.yaml', { host: 'web01' });
     expect(await asked(['n'], { host: 'web01', found })).toMatchObject({ exitCode: 1, built: [] });
     expect(await asked(['y'], { host: 'web01', found })).toMatchObject({ exitCode: 0 });
+  });
+
+  test('on a real terminal of 80 x 25: the question fits, and Ctrl-C leaves nothing behind', async () => {
+    await using terminal = await Terminal.run(`${process.execPath} ${MINDI}`, folder);
+    const asks = await terminal.waitFor(/bootable CD image|own kernel/);
+    expect(asks).toMatch(/● Yes \/ ○ No/);
+    expect(asks).toContain('mindi: rescue media for this machine');
+    await terminal.press('C-c');
+    expect(await terminal.waitFor(/exit status/)).toMatch(/Nothing was written\.[\s\S]*exit status 1$/m);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
