@@ -37,7 +37,7 @@ async function shell(machine: Machine, command: string): Promise<string> {
   const [begin, end] = [`begin-${asked}`, `end-${asked}`];
   // The quotes keep the echo of what is typed from looking like what is printed.
   machine.type(`echo 'begin'-${asked}; ${command}; echo 'end'-${asked}\r`);
-  const said = new RegExp(`^${begin}\\n([\s\S]*?)^${end}$`, 'm');
+  const said = new RegExp(`^${begin}\\n([\\s\\S]*?)^${end}$`, 'm');
   return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), PATIENCE);
 }
 
