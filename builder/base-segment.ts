@@ -4,6 +4,7 @@ import fs from 'fs-extra';
 import type { Reason } from '../contract/manifest.ts';
 import { PATHS } from '../contract/rescue-config.ts';
 import { hashFile } from './cache.ts';
+import { PROBE } from './drivers/probe.ts';
 import { bundleInit } from './init-bundle.ts';
 import { arrange, madeFile, type Piece } from './piece.ts';
 
@@ -64,7 +65,7 @@ export interface BaseOptions {
   busybox: string;
 }
 
-/** The `base` segment: shim, process 1's table, supervisor, bundled init, busybox, directories, links and device nodes. */
+/** The `base` segment: shim, process 1's table, supervisor, bundled init, busybox, mindi-probe, directories, links and device nodes. */
 export async function baseEntries(options: BaseOptions): Promise<Piece> {
   const piece: Piece = { entries: [], contents: new Map() };
   const own = { uid: 0, gid: 0, why: WHY };
@@ -75,6 +76,7 @@ export async function baseEntries(options: BaseOptions): Promise<Piece> {
   }
   await addBusybox(piece, options.busybox);
   madeFile(piece, PATHS.init, await bundleInit(), WHY);
+  madeFile(piece, '/usr/sbin/mindi-probe', await fs.readFile(PROBE), WHY, 0o755);
   await addSkeleton(piece);
   return { entries: arrange(piece.entries), contents: piece.contents };
 }

@@ -13,6 +13,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./drivers.ts')).driversCommand(),
   async () => (await import('./explain.ts')).explainCommand(),
+  async () => (await import('./probe.ts')).probeCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),

@@ -5,7 +5,7 @@ import { loadDriverSets } from './sets.ts';
 
 /** One machine whose devices are known. */
 export interface Machine {
-  /** `this machine`, or the name of its hardware file without directory. */
+  /** `this machine`, or its model and the name of its hardware file. */
   name: string;
   /** As sysfs shows them. */
   modaliases: readonly string[];
