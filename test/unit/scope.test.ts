@@ -131,24 +131,27 @@ describe('migrateTo', () => {
 });
 
 describe('machines', () => {
-  it('this one is read from sysfs', () => {
+  it('this one is read from sysfs', async () => {
     const device = join(top, 'sys/devices/pci0/1');
     mkdirSync(device, { recursive: true });
-    writeFileSync(join(device, 'modalias'), `${AHCI}\n`);
+    writeFileSync(join(device, 'uevent'), `DRIVER=ahci\nMODALIAS=${AHCI}\n`);
     writeFileSync(join(top, 'sys/devices/modalias'), 'cpu:type:x86\n');
-    expect(thisMachine(join(top, 'sys'))).toEqual({ name: 'this machine', modaliases: ['cpu:type:x86', AHCI] });
-    expect(thisMachine(join(top, 'nowhere')).modaliases).toEqual([]);
+    process.env.PROBE_ROOT = top;
+    try {
+      expect(await thisMachine()).toEqual({ name: 'this machine', modaliases: ['cpu:type:x86', AHCI] });
+      process.env.PROBE_ROOT = join(top, 'nowhere');
+      expect(await failure(thisMachine())).toMatchObject({ code: 'probe.failed', exitCode: 1 });
+    } finally {
+      delete process.env.PROBE_ROOT;
+    }
   });
 
-  it.each([
-    ['no JSON', '{'],
-    ['a list', '[]'],
-    ['null', 'null'],
-    ['numbers', '{"modaliases": [1]}'],
-  ])('a file that is %s is refused', async (_, text) => {
-    const file = join(top, 'bad.json');
-    writeFileSync(file, text);
-    expect(await failure(readMachine(file))).toMatchObject({ code: 'scope.hardware-file', where: file, exitCode: 2 });
+  it('of files are called by model and file', async () => {
+    const { name, modaliases } = await readMachine('test/fixtures/hardware/server-dell-r740.json');
+    expect(name).toBe('PowerEdge R740 (server-dell-r740.json)');
+    expect(modaliases).toContain('scsi:t-0x00');
+    writeFileSync(join(top, 'web1.json'), JSON.stringify({ modaliases: [AHCI] }));
+    expect((await readMachine(join(top, 'web1.json'))).name).toBe('web1.json');
   });
 
   const profile = async (drivers: string) => {
@@ -165,6 +168,16 @@ describe('machines', () => {
     );
     expect(modules.has('ahci')).toBe(true);
     expect(modules.has('megaraid_sas')).toBe(false);
+  });
+
+  it('are refused with all that is wrong with their files', async () => {
+    writeFileSync(join(top, 'one.json'), '{');
+    writeFileSync(join(top, 'two.json'), '{"modaliases": [1]}');
+    const error = await failure(
+      selectionOf(await profile('{ scope: hardware-files, hardware: [one.json, two.json] }'), modulesDir),
+    );
+    expect(error).toMatchObject({ code: 'hardware.invalid', exitCode: 2 });
+    expect(error.problems.map(({ code }) => code)).toEqual(['hardware.syntax', 'hardware.wrong-type']);
   });
 
   it.each([
