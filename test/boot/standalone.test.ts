@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startMachine } from '../../boot/qemu.ts';
 import { tryBoot } from '../../boot/trial.ts';
 import { type BuildResult, build } from '../../builder/build.ts';
+import { parseHardware } from '../../builder/drivers/hardware-file.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { findReady } from '../../contract/report.ts';
 import { trixieKernel } from '../trixie-kernel.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
@@ -88,9 +91,25 @@ describe('the standalone ISO', () => {
 });
 
 describe('other profiles', () => {
-  test('minimal, everything in the initrd', async () => {
-    const { report } = await boot(await buildProfile('minimal'));
+  test('minimal, everything in the initrd; its shell tells what hardware the machine has', async () => {
+    const medium = { path: image(await buildProfile('minimal')), as: 'cdrom' as const };
+    const disk = join(work.path, 'hardware.img');
+    await writeFile(disk, Buffer.alloc(1 << 20));
+    await using machine = await startMachine({ medium, drives: [disk] });
+    await machine.waitForText('[Tab] add parameters', PATIENCE);
+    machine.type('\r');
+    const report = await machine.waitFor('the ready line', findReady, PATIENCE);
     expect(report).toMatchObject({ name: 'minimal', mode: 'expert', medium: 'initrd', problems: [] });
+
+    await machine.waitForText('mindi:~# ', PATIENCE);
+    const keep = 'cat m.json >/dev/vda && sync && echo "the same" "twice"';
+    machine.type(`mindi-probe --out m.json && mindi-probe | cmp - m.json && ${keep}\r`);
+    await machine.waitForText('the same twice', PATIENCE);
+    const hardware = parseHardware((await readFile(disk, 'utf8')).replace(/\0+$/, ''), disk);
+    expect(hardware).toMatchObject({ machine: { vendor: 'QEMU' }, kernel: report.kernel });
+    expect(hardware.disks).toMatchObject(report.disks.map(({ name, bytes, driver }) => ({ name, bytes, driver })));
+    expect(hardware.nics).toMatchObject(report.nics.map(({ name, driver }) => ({ name, driver })));
+    expect(hardware.modaliases.join(' ')).toMatch(/pci:v00001AF4d.*usb:v1D6Bp0003.*virtio:d00000002v00001AF4/);
   });
 
   test('bun, which needs AVX2, runs the same init', async () => {
