@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { baseEntries } from './base-segment.ts';
+import { fateNotes } from './drivers/fates.ts';
 import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
 import { driverPieces } from './drivers/pieces.ts';
 import { firstCapture, mediaEpoch } from './epoch.ts';
@@ -65,8 +66,9 @@ async function gatherDrivers(
 ) {
   const kernel = await resolveKernel(profile.kernel, { where: profile.where(['kernel']), say: note });
   const filesystems = async () => filesystemsOf(await captured.catch(() => null));
-  const { firmware, ...pieces } = await driverPieces(profile, kernel, hashes, { say: note, filesystems });
-  for (const text of [missingFirmwareNote(firmware), limitNote(firmware)]) if (text !== undefined) note(text);
+  const { firmware, fates, ...pieces } = await driverPieces(profile, kernel, hashes, { say: note, filesystems });
+  for (const text of [...fateNotes(fates), missingFirmwareNote(firmware), limitNote(firmware)])
+    if (text !== undefined) note(text);
   return { kernel, ...pieces };
 }
 

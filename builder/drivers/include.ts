@@ -1,8 +1,9 @@
 import { fold, type ModuleTree } from 'node-kmod-deps';
 import { MindiError } from '../../contract/error.ts';
 import { didYouMean } from '../profile/suggest.ts';
-import { named, type Roots } from './request.ts';
-import { type Importers, parseSelector, type Selector, selected } from './selector.ts';
+import { fateOf } from './names.ts';
+import { lineFor, type Roots, reason } from './request.ts';
+import { historyOf, type Importers, parseSelector, type Selector, selected } from './selector.ts';
 
 /** One line of `drivers.include` or `drivers.migrateTo`. */
 export interface Line {
@@ -22,7 +23,8 @@ export interface InclusionOptions {
 }
 
 /**
- * The modules these lines mean, the last line deciding.
+ * The modules these lines mean, the last line deciding. A name that other kernels have, or older ones had, may find
+ * nothing here when it is included; where one moves to, drivers must be.
  * @throws MindiError for all lines that find nothing, or name what an exclude takes away
  */
 export async function inclusions(
@@ -35,17 +37,23 @@ export async function inclusions(
   for (const { text, where } of lines) {
     const selector = parseSelector(text, where);
     const names = await selected(selector, tree, importers);
-    if (names.length === 0 && !selector.minus) problems.push(unknown(selector, tree, where, alternatives));
+    const mayLack =
+      list === 'include' && selector.kind === 'name' && fateOf(tree, selector.pattern).status !== 'unknown';
+    if (names.length === 0 && !selector.minus && !mayLack) problems.push(unknown(selector, tree, where, alternatives));
     for (const name of names) {
+      const history = historyOf(selector, name);
       if (selector.minus) chosen.delete(name);
-      else chosen.set(name, selector);
-      if (selector.kind !== 'name' || selector.minus) continue;
+      else if (!(chosen.has(name) && history)) chosen.set(name, selector);
+      const meant = history === undefined || history.how === 'renamed';
+      if (selector.kind !== 'name' || selector.minus || !meant) continue;
       const why = excluded.has(name) ? name : broken.get(name);
       if (why !== undefined) problems.push(conflict(text, why, where));
     }
   }
   if (problems.length > 0) throw MindiError.all(problems, `drivers.${list}:`, 'drivers.invalid');
-  return new Map([...chosen].map(([name, selector]) => [name, named(`drivers.${list}: ${selector.text}`, selector)]));
+  return new Map(
+    [...chosen].map(([name, selector]) => [name, reason(`drivers.${list}: ${lineFor(selector, name)}`, selector)]),
+  );
 }
 
 function unknown(
@@ -63,9 +71,17 @@ function unknown(
     {
       code: 'drivers.unknown',
       where,
-      hint: (kind === 'name' && didYouMean(pattern, names)) || 'Remove it, or choose a kernel that has it.',
+      hint: kind === 'name' ? nameHint(pattern, tree, names) : REMOVE,
     },
   );
+}
+
+const REMOVE = 'Remove it, or choose a kernel that has it.';
+
+function nameHint(pattern: string, tree: ModuleTree, names: readonly string[]): string {
+  const { status, note } = fateOf(tree, pattern);
+  const near = status === 'unknown' ? didYouMean(pattern, names) : undefined;
+  return near ?? (status === 'gone' && note !== null ? `It is ${note}.` : REMOVE);
 }
 
 function conflict(text: string, because: string, where: string | undefined): MindiError {

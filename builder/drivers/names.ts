@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type ModuleTree, moduleName, type Target } from 'node-kmod-deps';
 import { didYouMean } from '../profile/suggest.ts';
 import { moduleFacts } from './facts.ts';
+import { type HistoricName, hasCome, historicName, successors, when } from './history.ts';
 import { kmodErrors } from './tree.ts';
 
 /**
@@ -27,23 +28,74 @@ export interface NameAnswer {
   note: string | null;
 }
 
+/** What became of a name, as far as modules.* and mindi's own tables tell. */
+export interface NameFate extends Pick<NameAnswer, 'name' | 'status' | 'note'> {
+  /** What the name leads to on this kernel, the main one first. */
+  targets: Target[];
+}
+
+/** What a name (or alias, or path) is on a kernel. */
+export function fateOf(tree: ModuleTree, name: string): NameFate {
+  const own = tree.lookup(name);
+  const history = historicName(name);
+  const isAlias = !tree.has(name) && !tree.isBuiltin(name);
+  if (history && history.how !== 'split' && isAlias) return historicFate(tree, name, own, history);
+  if (own.length > 0) {
+    const status = own.some(({ builtin }) => !builtin) ? 'module' : 'builtin';
+    return { name, status, targets: own, note: presentNote(tree, own, history) };
+  }
+  return missing(tree, name);
+}
+
+function historicFate(tree: ModuleTree, name: string, own: readonly Target[], history: HistoricName): NameFate {
+  const targets = own.length > 0 ? [...own] : successors(tree, history);
+  const note = historicNote(history, targets);
+  if (targets.length > 0) return { name, status: 'renamed', targets, note };
+  const isGone = history.how === 'gone' && hasCome(history, tree);
+  return { name, status: isGone ? 'gone' : 'absent', targets, note };
+}
+
+const CHANGES = { renamed: 'renamed', replaced: 'replaced', split: 'split', gone: 'gone from Linux' } as const;
+
+/** `replaced since Linux 5.14: sr_mod (hdc is sr0)`. */
+function historicNote(history: HistoricName, targets: readonly Target[]): string {
+  const { how, today, since, note } = history;
+  const change = since === 'never' ? 'never part of Linux' : [CHANGES[how], when(history)].filter(Boolean).join(' ');
+  const found = targets.map(({ name, builtin }) => (builtin ? `${name}, built in` : name));
+  const lacking = today.length > 0 ? [`this kernel has no ${today.join(' or ')}`] : [];
+  const facts = [...(found.length > 0 ? found : lacking), ...(note === '' ? [] : [`(${note})`])];
+  return facts.length > 0 ? `${change}: ${facts.join(' ')}` : change;
+}
+
+function presentNote(tree: ModuleTree, own: readonly Target[], history: HistoricName | undefined): string | null {
+  if (own.length > 1) return `all that answer: ${own.map((target) => target.name).join(', ')}`;
+  const parts = history?.how === 'split' ? successors(tree, history) : [];
+  return parts.length > 0 ? `belongs to it: ${parts.map(({ name }) => name).join(', ')} (${history?.note})` : null;
+}
+
+function missing(tree: ModuleTree, name: string): NameFate {
+  if (knownModules().has(moduleName(name))) {
+    return { name, status: 'absent', targets: [], note: 'this kernel is built without it; others have it' };
+  }
+  const near = didYouMean(name, [...tree.names, ...tree.builtin.keys()]) ?? didYouMean(name, knownModules());
+  return { name, status: 'unknown', targets: [], note: near ?? 'no kernel module is known by this name' };
+}
+
 /**
- * What each name (or alias, or path) is on a kernel; the modules.* files are enough.
+ * The same for several names, with what loading them takes; the modules.* files are enough.
  * @throws MindiError `kernel.*` for damaged metadata
  */
 export async function resolveNames(tree: ModuleTree, names: readonly string[]): Promise<NameAnswer[]> {
   return await kmodErrors(async () => {
-    const asked = names.map((name) => ({ name, targets: tree.lookup(name) }));
-    const all = asked.flatMap(({ targets }) => targets.map((target) => target.name));
+    const fates = names.map((name) => fateOf(tree, name));
+    const all = fates.flatMap(({ targets }) => targets.map((target) => target.name));
     const firmware = await declaredFirmware(tree, [...new Set(all)]);
-    return asked.map(({ name, targets }) =>
-      targets.length > 0 ? present(tree, name, targets, firmware) : missing(tree, name),
-    );
+    return fates.map((fate) => answer(tree, fate, firmware));
   });
 }
 
 /** Whether the answer is one a driver can be had with. */
-export const isThere = ({ status }: NameAnswer): boolean =>
+export const isThere = ({ status }: Pick<NameAnswer, 'status'>): boolean =>
   status === 'module' || status === 'builtin' || status === 'renamed';
 
 type DeclaredFirmware = ReadonlyMap<string, readonly string[]>;
@@ -60,29 +112,19 @@ async function declaredFirmware(tree: ModuleTree, names: readonly string[]): Pro
   );
 }
 
-function present(tree: ModuleTree, name: string, targets: readonly Target[], firmware: DeclaredFirmware): NameAnswer {
+function answer(tree: ModuleTree, { name, status, targets, note }: NameFate, firmware: DeclaredFirmware): NameAnswer {
   const loadable = targets.filter(({ builtin }) => !builtin).map((target) => target.name);
   const load = [...new Set(loadable.flatMap((module) => tree.loadOrder(module, { soft: false })))];
   const [first] = loadable.length > 0 ? loadable : targets.map((target) => target.name);
   return {
     name,
-    status: loadable.length > 0 ? 'module' : 'builtin',
+    status,
     module: first ?? null,
     load,
     soft: [...new Set(loadable.flatMap((module) => tree.loadOrder(module)))].filter((module) => !load.includes(module)),
     firmware: [...new Set(targets.flatMap((target) => firmware.get(target.name) ?? []))],
-    note: targets.length > 1 ? `all that answer: ${targets.map((target) => target.name).join(', ')}` : null,
+    note,
   };
-}
-
-function missing(tree: ModuleTree, name: string): NameAnswer {
-  const known = knownModules();
-  const nothing = { name, module: null, load: [], soft: [], firmware: [] };
-  if (known.has(moduleName(name))) {
-    return { ...nothing, status: 'absent', note: 'this kernel is built without it; others have it' };
-  }
-  const near = didYouMean(name, [...tree.names, ...tree.builtin.keys()]) ?? didYouMean(name, known);
-  return { ...nothing, status: 'unknown', note: near ?? 'no kernel module is known by this name' };
 }
 
 let known: ReadonlySet<string> | undefined;

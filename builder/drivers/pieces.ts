@@ -4,6 +4,7 @@ import { joined, madeFile, type Piece } from '../piece.ts';
 import type { PlanInputs } from '../plan.ts';
 import type { Profile } from '../profile/load.ts';
 import type { FileHashes } from '../tools/hashes.ts';
+import type { ListFates } from './fates.ts';
 import { type FirmwareFate, type FirmwareResult, firmwareSettings, takeFirmware } from './firmware.ts';
 import { firmwareSources, HOST } from './firmware-source.ts';
 import { machinesOf } from './machines.ts';
@@ -17,6 +18,8 @@ export const OWN_SET = 'medium';
 export interface DriverPieces extends Pick<PlanInputs, 'essential' | 'microcode' | 'essentialModules' | 'modules'> {
   /** What became of each firmware file. */
   firmware: FirmwareFate[];
+  /** What became of the names the profile uses. */
+  fates: ListFates[];
 }
 
 export interface DriverOptions {
@@ -60,6 +63,7 @@ export async function driverPieces(
     essentialModules: joined(first, metadataPiece(selection.metadata.essential, release), firmware.essential),
     modules: joined(others, metadataPiece(selection.metadata.all, release), firmware.others),
     firmware: firmware.fates,
+    fates: selection.fates,
   };
 }
 

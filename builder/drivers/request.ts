@@ -1,6 +1,6 @@
 import type { ModuleTree } from 'node-kmod-deps';
 import type { Reason } from '../../contract/manifest.ts';
-import { type Importers, type Selector, selected } from './selector.ts';
+import { historyOf, type Importers, type Selector, selected } from './selector.ts';
 import type { DriverSet } from './sets.ts';
 
 /** Modules and the line that asked for each. */
@@ -22,17 +22,21 @@ export async function requestOf(
   importers: Importers,
   list: 'sets' | 'migrateTo' = 'sets',
 ): Promise<Request> {
-  const rule = (selector: Selector) => named(`drivers.${list}: ${set.name} (${selector.text})`, selector);
+  const rule = (name: string, selector: Selector) =>
+    reason(`drivers.${list}: ${set.name} (${lineFor(selector, name)})`, selector);
   const first = await evaluate(set.essential, tree, importers);
   const later = await evaluate(set.modules, tree, importers);
-  const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(selector)]));
+  const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(name, selector)]));
   const all = new Map(essential);
-  for (const [name, selector] of later.plus) if (!all.has(name)) all.set(name, rule(selector));
+  for (const [name, selector] of later.plus) if (!all.has(name)) all.set(name, rule(name, selector));
   const unwanted = new Set([...first.minus, ...later.minus].filter((name) => !all.has(name)));
   return { essential, all, unwanted };
 }
 
-/** The last selector that means a module decides about it. */
+/**
+ * The last selector that means a module decides about it; what only an old name leads to leaves the credit to a line
+ * that brought it already.
+ */
 export async function evaluate(
   selectors: readonly Selector[],
   tree: ModuleTree,
@@ -47,14 +51,18 @@ export async function evaluate(
         minus.add(name);
       } else {
         minus.delete(name);
-        plus.set(name, selector);
+        if (!(plus.has(name) && historyOf(selector, name))) plus.set(name, selector);
       }
     }
   }
   return { plus, minus };
 }
 
-export const named = (rule: string, selector: Selector): Reason => ({
+/** A selector as it was written and, when it is a name of old, what it stands for. */
+export const lineFor = (selector: Selector, module: string): string =>
+  historyOf(selector, module) ? `${selector.text}, today ${module}` : selector.text;
+
+export const reason = (rule: string, selector: Selector): Reason => ({
   rule,
   kind: selector.kind === 'alias' ? 'alias' : 'named',
 });

@@ -1,12 +1,13 @@
 import { type Closure, type ModuleTree, storedPath } from 'node-kmod-deps';
-import { MindiError } from '../../contract/error.ts';
 import type { Reason } from '../../contract/manifest.ts';
 import { importersOf, type ModuleFacts, moduleFacts } from './facts.ts';
+import { fatesOf, type ListFates } from './fates.ts';
+import { targetsToday } from './history.ts';
 import { inclusions } from './include.ts';
 import { migrations } from './migrate.ts';
 import { evaluate, type Request, type Roots, requestOf } from './request.ts';
 import { narrow, type Scope } from './scope.ts';
-import { type Importers, parseSelector } from './selector.ts';
+import { type Importers, parseExclude } from './selector.ts';
 import { type DriverSet, loadDriverSets } from './sets.ts';
 import { kmodErrors } from './tree.ts';
 
@@ -61,11 +62,14 @@ export interface DriverSelection {
   firmware: Firmware[];
   /** Modules a set or an include means, left out because they need an excluded one: name and that one. */
   dropped: Map<string, string>;
+  /** What became of the names in the profile's lists and in driver sets of one's own, where it is worth telling. */
+  fates: ListFates[];
 }
 
 /**
  * Turns driver sets and selectors into modules: what is selected, everything it needs, and what it may ask for.
- * A set's line that finds nothing is no error: kernels differ. An include that finds nothing is one.
+ * A set's line that finds nothing is no error: kernels differ. An include that finds nothing is one, unless it is the
+ * name of a driver that this kernel lacks or Linux has no more.
  * @throws MindiError `driver-set.*`, `drivers.selector`, `drivers.unknown`, `drivers.conflict`, `kernel.*`
  */
 export async function resolveDrivers(options: ResolveDriversOptions): Promise<DriverSelection> {
@@ -97,7 +101,8 @@ async function resolve(options: ResolveDriversOptions): Promise<DriverSelection>
 
   const dropped = withoutExcluded(requests, excluded, broken);
   const found = await follow(tree, requests, new Set([...excluded, ...broken.keys()]));
-  return selection(tree, [...sets, ...migration.sets], found, dropped);
+  const chosen = [...sets, ...migration.sets];
+  return { ...selection(tree, chosen, found, dropped), fates: fatesOf(tree, options, chosen) };
 }
 
 /** Takes the excluded out of the requests. Returns what goes with them, and the excluded module each needs. */
@@ -122,19 +127,8 @@ async function exclusions(
   { tree, exclude = [], where }: ResolveDriversOptions,
   importers: Importers,
 ): Promise<Set<string>> {
-  const selectors = exclude.map((text, i) => {
-    const selector = parseSelector(text, where?.('exclude', i));
-    return selector.minus ? doubleMinus(text, where?.('exclude', i)) : selector;
-  });
-  return new Set((await evaluate(selectors, tree, importers)).plus.keys());
-}
-
-function doubleMinus(text: string, where: string | undefined): never {
-  throw new MindiError(`exclude: ${JSON.stringify(text)} would take away what is taken away`, {
-    code: 'drivers.selector',
-    where,
-    hint: `Write ${JSON.stringify(text.slice(1))}, or put it under include.`,
-  });
+  const selectors = exclude.map((text, i) => parseExclude(text, where?.('exclude', i)));
+  return (await evaluate(selectors, tree, importers)).minus;
 }
 
 /** Every module that hard-needs an excluded one, and which. */
@@ -193,7 +187,7 @@ function selection(
   sets: readonly DriverSet[],
   { essential, modules, builtin, facts }: Found,
   dropped: Map<string, string>,
-): DriverSelection {
+): Omit<DriverSelection, 'fates'> {
   const names = [...modules.keys()].sort();
   const selectedModule = (name: string): SelectedModule => ({
     path: tree.file(name) ?? '',
@@ -202,7 +196,7 @@ function selection(
   });
   const wantedAtBoot = sets
     .flatMap((set) => set.load)
-    .flatMap((name) => tree.lookup(name).map((target) => target.name));
+    .flatMap((name) => targetsToday(tree, name).map((target) => target.name));
   return {
     essential: names.filter((name) => essential.has(name)),
     stage2: names.filter((name) => !essential.has(name)),

@@ -1,10 +1,12 @@
 import { fold, foldAlias, globMatch, isGlob, type ModuleTree, moduleName, withoutSuffix } from 'node-kmod-deps';
 import { MindiError } from '../../contract/error.ts';
+import { type HistoricName, historicName, targetsToday } from './history.ts';
 
 /**
  * One line of a driver set, of `drivers.include` or `drivers.exclude`:
  *
- *     megaraid_sas        a module, by name (`-` and `_` are the same) or, failing that, by an alias (fs-ext4)
+ *     megaraid_sas        a module, by name (`-` and `_` are the same) or, failing that, by an alias (fs-ext4), or by
+ *                         the name it had once (usb-uhci)
  *     hid-*               a glob over names
  *     drivers/scsi/       a directory and all below it; `arch/x/crypto/` may hold wildcards
  *     drivers/net/*_cs    a glob over paths; `*` stops at `/`, `**` does not
@@ -53,6 +55,25 @@ export function parseSelector(text: string, where?: string): Selector {
   return { text, minus, kind: 'name', pattern: moduleName(body), path: null };
 }
 
+/**
+ * A line of `drivers.exclude`, as one that takes away.
+ * @throws MindiError `drivers.selector`, also when it has a `-` of its own
+ */
+export function parseExclude(text: string, where?: string): Selector {
+  const selector = parseSelector(text, where);
+  if (!selector.minus) return { ...selector, minus: true };
+  throw new MindiError(`exclude: ${JSON.stringify(text)} would take away what is taken away`, {
+    code: 'drivers.selector',
+    where,
+    hint: `Write ${JSON.stringify(text.slice(1))}, or put it under include.`,
+  });
+}
+
+/** What became of the name a selector is, when that is why it means this module. */
+export function historyOf({ kind, pattern }: Selector, module: string): HistoricName | undefined {
+  return kind === 'name' && pattern !== module ? historicName(pattern) : undefined;
+}
+
 /** Modules that import a symbol; `null` when their files are not there to be asked. */
 export type Importers = (symbol: string, among: readonly string[]) => Promise<string[]>;
 
@@ -61,7 +82,7 @@ export async function selected(selector: Selector, tree: ModuleTree, importers: 
   const { kind, pattern, path } = selector;
   switch (kind) {
     case 'name':
-      return tree.lookup(pattern).map(({ name }) => name);
+      return targetsToday(tree, pattern, selector.minus).map(({ name }) => name);
     case 'glob':
       return allNames(tree).filter((name) => globMatch(pattern, name));
     case 'path':

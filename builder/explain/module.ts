@@ -1,11 +1,12 @@
 import type { ModuleTree, Target } from 'node-kmod-deps';
 import type { Reason } from '../../contract/manifest.ts';
 import { importersOf } from '../drivers/facts.ts';
-import { knownModules } from '../drivers/names.ts';
+import { targetsToday } from '../drivers/history.ts';
+import { fateOf } from '../drivers/names.ts';
 import { OWN_SET } from '../drivers/pieces.ts';
 import { resolveDrivers } from '../drivers/resolve.ts';
 import type { Selection } from '../drivers/selection.ts';
-import { parseSelector, type Selector, selected } from '../drivers/selector.ts';
+import { parseExclude, type Selector, selected } from '../drivers/selector.ts';
 import { driverSetNames, loadDriverSets } from '../drivers/sets.ts';
 import type { Profile } from '../profile/load.ts';
 import { didYouMean } from '../profile/suggest.ts';
@@ -18,34 +19,38 @@ export interface DriverInputs {
   selection: Selection;
 }
 
-/** What a module, a path of one, or an alias (of a device, say) stands for; nothing for a name no kernel has. */
+/**
+ * What a module, a path of one, an alias (of a device, say), or a driver's name of old stands for; nothing for a name no
+ * kernel has.
+ */
 export async function explainModule(name: string, inputs: DriverInputs): Promise<Finding[]> {
   const { tree } = inputs;
-  const targets = tree.lookup(name);
+  const { status, targets, note } = fateOf(tree, name);
   if (targets.length > 0) {
-    const alias = isAlias(name, tree) ? name : undefined;
-    return await Promise.all(targets.map((target) => explainTarget(target, alias, inputs)));
+    const all = targetsToday(tree, name);
+    const how = answersNote(name, status === 'renamed' ? note : null, tree);
+    return await Promise.all(all.map((target) => explainTarget(target, how, inputs)));
   }
-  if (name.includes(':')) {
-    return [
-      absent('module', name, ['no driver of this kernel answers it'], ['another kernel: `kernel:` in the profile']),
-    ];
-  }
-  if (!knownModules().has(name.replaceAll('-', '_'))) return [];
-  const notes = ['this kernel is built without it; others have it'];
-  return [absent('module', name, notes, ['another kernel: `kernel:` in the profile'])];
+  const another = ['another kernel: `kernel:` in the profile'];
+  if (name.includes(':')) return [absent('module', name, ['no driver of this kernel answers it'], another)];
+  if (status === 'unknown') return [];
+  return [absent('module', name, note === null ? [] : [note], status === 'absent' ? another : [])];
+}
+
+/** How a name that is none of a module of this kernel leads to one. */
+function answersNote(name: string, history: string | null, tree: ModuleTree): string | undefined {
+  if (history !== null) return `${name}: ${history}`;
+  return tree.has(name) || tree.isBuiltin(name) ? undefined : `it answers ${name}`;
 }
 
 /** The nearest module of the kernel, as a question. */
 export const nearestModule = (name: string, { names, builtin }: ModuleTree): string | undefined =>
   didYouMean(name, [...names, ...builtin.keys()]);
 
-const isAlias = (name: string, tree: ModuleTree) => !tree.has(name) && !tree.isBuiltin(name);
-
-async function explainTarget(target: Target, alias: string | undefined, inputs: DriverInputs): Promise<Finding> {
+async function explainTarget(target: Target, how: string | undefined, inputs: DriverInputs): Promise<Finding> {
   const { tree, selection, profile, release } = inputs;
   const { name } = target;
-  const answers = alias === undefined ? [] : [`it answers ${alias}`];
+  const answers = how === undefined ? [] : [how];
   if (target.builtin) {
     const why = selection.builtin.get(name) ?? [];
     const notes = [...answers, `built into the kernel: ${tree.builtin.get(name)}`];
@@ -127,7 +132,7 @@ async function lineThatMeans(
 ): Promise<number | undefined> {
   const importers = importersOf(tree);
   for (const [i, text] of [...lines.entries()].reverse()) {
-    if ((await selected(parseSelector(text), tree, importers)).includes(name)) return i;
+    if ((await selected(parseExclude(text), tree, importers)).includes(name)) return i;
   }
   return undefined;
 }
