@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { ModuleTree } from 'node-kmod-deps';
-import { historicName, targetsToday, when } from './history.ts';
+import { historicName, targetsToday } from './history.ts';
 import { TARGETS } from './migrate.ts';
 import { fateOf, type NameFate, type NameStatus } from './names.ts';
 import type { ResolveDriversOptions } from './resolve.ts';
@@ -9,7 +9,7 @@ import { DRIVER_SETS, type DriverSet } from './sets.ts';
 
 /** What became of the names in one list. */
 export interface ListFates {
-  /** `drivers.include`, `the driver set web1`. */
+  /** `drivers.include`, `driver set web1`. */
   list: string;
   fates: NameFate[];
 }
@@ -55,9 +55,9 @@ function named(tree: ModuleTree, selectors: readonly Selector[]): NameFate[] {
 }
 
 const HEADS: Record<Exclude<NameStatus, 'module'>, string> = {
-  renamed: 'other modules do the work of',
-  gone: 'gone from Linux, nothing is taken for',
-  builtin: 'built into this kernel',
+  renamed: 'old names stand for',
+  gone: 'gone from Linux are',
+  builtin: 'built into this kernel are',
   absent: 'this kernel is built without',
   unknown: 'no kernel is known to have',
 };
@@ -67,17 +67,21 @@ export function fateNotes(lists: readonly ListFates[]): string[] {
   return lists.flatMap(({ list, fates }) =>
     Object.entries(HEADS).flatMap(([status, head]) => {
       const some = fates.filter((fate) => fate.status === status);
-      return some.length > 0 ? [`${list}: ${head} ${some.map(brief).join(', ')}`] : [];
+      const names = status === 'renamed' ? bySuccessor(some) : some.map(brief);
+      return some.length > 0 ? [`${list}: ${head} ${names.join(', ')}`] : [];
     }),
   );
 }
 
-/** `usb-uhci (uhci_hcd)`, `osst (since Linux 5.3)`, `ext2`. */
-function brief({ name, status, targets, note }: NameFate): string {
-  const history = historicName(name);
-  if (status === 'renamed') return `${name} (${targets.map((target) => target.name).join(', ')})`;
-  if (status === 'gone' && history) return `${name} (${when(history) ?? UNDATED[history.since]})`;
-  return status === 'unknown' && note?.startsWith('Did') ? `${name} (${note})` : name;
+/** `st (ht, ide-tape)`. */
+function bySuccessor(fates: readonly NameFate[]): string[] {
+  const groups = Map.groupBy(fates, ({ targets }) => targets.map((target) => target.name).join(' and '));
+  return [...groups].map(([successor, some]) => `${successor} (${some.map(({ name }) => name).join(', ')})`);
 }
 
-const UNDATED: Record<string, string> = { never: 'never part of it', unknown: 'version unknown' };
+/** `osst (5.3)`, `megaraid-sass (Did you mean "megaraid_sas"?)`. */
+function brief({ name, status, note }: NameFate): string {
+  const since = historicName(name)?.since;
+  if (status === 'gone' && since !== 'unknown') return `${name} (${since})`;
+  return status === 'unknown' && note?.startsWith('Did') ? `${name} (${note})` : name;
+}

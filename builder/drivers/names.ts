@@ -55,16 +55,14 @@ function historicFate(tree: ModuleTree, name: string, own: readonly Target[], hi
   return { name, status: isGone ? 'gone' : 'absent', targets, note };
 }
 
-const CHANGES = { renamed: 'renamed', replaced: 'replaced', split: 'split', gone: 'gone from Linux' } as const;
-
-/** `replaced since Linux 5.14: sr_mod (hdc is sr0)`. */
+/** `replaced since Linux 5.14: sr_mod (hdc is sr0)`; `gone since Linux 5.3: OnStream tapes`. */
 function historicNote(history: HistoricName, targets: readonly Target[]): string {
   const { how, today, since, note } = history;
-  const change = since === 'never' ? 'never part of Linux' : [CHANGES[how], when(history)].filter(Boolean).join(' ');
-  const found = targets.map(({ name, builtin }) => (builtin ? `${name}, built in` : name));
-  const lacking = today.length > 0 ? [`this kernel has no ${today.join(' or ')}`] : [];
-  const facts = [...(found.length > 0 ? found : lacking), ...(note === '' ? [] : [`(${note})`])];
-  return facts.length > 0 ? `${change}: ${facts.join(' ')}` : change;
+  const change = since === 'never' ? 'never part of Linux' : `${[how, when(history)].filter(Boolean).join(' ')}`;
+  if (how === 'gone') return note === '' ? change : `${change}: ${note}`;
+  const found = targets.map(({ name, builtin }) => (builtin ? `${name}, built in` : name)).join(', ');
+  const fact = targets.length > 0 ? found : `this kernel has no ${today.join(' or ')}`;
+  return `${change}: ${fact}${note === '' ? '' : ` (${note})`}`;
 }
 
 function presentNote(tree: ModuleTree, own: readonly Target[], history: HistoricName | undefined): string | null {

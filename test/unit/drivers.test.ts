@@ -134,6 +134,7 @@ describe.each(kernels)('the built-in sets on %s', (kernel) => {
     ],
     ...['xts', 'dm_thin_pool', 'ext4', 'xfs', 'btrfs', 'vfat', 'isofs', 'udf', 'squashfs', 'overlay', 'loop', 'ntfs3'],
     ...['nls_cp437', 'nls_ascii', 'nfs', 'nfsv3', 'nfsv4', 'nfs_layout_nfsv41_files', 'cifs', 'sha512_generic', '9p'],
+    ...['pci_hyperv', 'mtip32xx', 'thunderbolt_net', 'team', 'aoe', 'dm_raid', 'nvme_tcp', 'firewire_ohci', 'memstick'],
     ...['9pnet_virtio', 'af_packet', 'ipv6', 'bonding', '8021q', 'i2c_hid_acpi', 'intel_lpss_pci', 'hid_apple'],
   ];
 
@@ -370,6 +371,21 @@ describe('classes by imported symbol', () => {
     expect(await names(['symbol:register_netdev in drivers/net/'])).toEqual(['card']);
     expect(await names(['drivers/', '-symbol:register_netdev'])).toEqual(['place', 'scsi_mod']);
   });
+});
+
+it('the built-in sets find hosts and targets by what they import, wherever a kernel keeps them', async () => {
+  const directory = modulesDirectory({
+    'kernel/drivers/storage/sata/ahci_next.ko': { imports: ['ata_host_activate'] },
+    'kernel/drivers/storage/sas/sas_next.ko': { imports: ['scsi_host_alloc'] },
+    'updates/dm-own.ko': { imports: ['dm_register_target'] },
+    'kernel/drivers/storage/other.ko': { imports: ['printk'] },
+  });
+  const { modules, essential } = await resolveDrivers({
+    tree: await openKernelTree(directory),
+    sets: ['ide', 'scsi', 'raid'],
+  });
+  expect([...modules.keys()]).toEqual(['ahci_next', 'dm_own', 'sas_next']);
+  expect(essential).toEqual(['ahci_next']);
 });
 
 describe('what only .modinfo says', () => {

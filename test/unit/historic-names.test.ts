@@ -89,12 +89,12 @@ describe.each(kernels)('the driver lists of 2008 on %s', (kernel) => {
     const notes = fateNotes(included.fates);
     expect(notes.length).toBe(4);
     expect(notes).toContainEqual(
-      expect.stringMatching(/^drivers\.include: other modules do the work of .*\bide-cd \(sr_mod\), /),
+      expect.stringMatching(
+        /^drivers\.include: old names stand for st \(ht, .*, sr_mod \(ide-scsi, ide-cd, ide_cd\), /,
+      ),
     );
     expect(notes).toContainEqual(
-      expect.stringMatching(
-        /^drivers\.include: gone from Linux, .*\bosst \(since Linux 5\.3\), .*vmnet \(never part of it/,
-      ),
+      expect.stringMatching(/^drivers\.include: gone from Linux are osst \(5\.3\), cpqfc, .*\bvmnet \(never\)/),
     );
     expect(fateNotes(own.fates)).toEqual(
       notes.map((note) => note.replace('drivers.include', 'driver set mondo-2008-drivers')),
@@ -195,8 +195,8 @@ describe('in a profile', () => {
     expect(modules.has('uhci_hcd')).toBe(false);
     expect(modules.has('aic7xxx') && modules.has('sr_mod')).toBe(true);
     expect(fateNotes(fates)).toEqual([
-      'drivers.exclude, left out: other modules do the work of usb-uhci (uhci_hcd)',
-      'drivers.exclude, left in: other modules do the work of aic7xxx_old (aic7xxx), ide-scsi (sr_mod)',
+      'drivers.exclude, left out: old names stand for uhci_hcd (usb-uhci)',
+      'drivers.exclude, left in: old names stand for aic7xxx (aic7xxx_old), sr_mod (ide-scsi)',
     ]);
   });
 
@@ -222,10 +222,10 @@ describe('in a profile', () => {
     ]);
     const { fates } = await choose({ include: ['aha152x', 'osst'] });
     expect(fateNotes(fates)).toEqual([
-      'drivers.include: gone from Linux, nothing is taken for osst (since Linux 5.3)',
+      'drivers.include: gone from Linux are osst (5.3)',
       'drivers.include: this kernel is built without aha152x',
     ]);
-    expect((await failure(choose({ migrateTo: ['osst'] }))).hint).toMatch(/^It is gone from Linux since Linux 5\.3: /);
+    expect((await failure(choose({ migrateTo: ['osst'] }))).hint).toMatch(/^It is gone since Linux 5\.3: OnStream/);
     expect((await failure(choose({ migrateTo: ['aha152x'] }))).code).toBe('drivers.unknown');
   });
 
@@ -235,7 +235,7 @@ describe('in a profile', () => {
     const { load, fates } = await choose({ sets: [file] });
     expect(load).toEqual(['uhci_hcd', 'loop']);
     expect(fateNotes(fates)).toEqual([
-      'driver set mine: other modules do the work of usb-uhci (uhci_hcd)',
+      'driver set mine: old names stand for uhci_hcd (usb-uhci)',
       'driver set mine: no kernel is known to have megaraid-sass (Did you mean "megaraid_sas"?)',
     ]);
   });
