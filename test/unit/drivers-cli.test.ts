@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { openTree } from 'node-kmod-deps';
@@ -86,6 +87,21 @@ describe('mindi drivers resolve', () => {
     expect(stdout).toMatch(/^ext4 +builtin/m);
   });
 
+  test('knows names of old, and what is gone', async () => {
+    const { exitCode, stdout } = await mindi(
+      ...['drivers', 'resolve', 'usb-uhci', 'raid5', 'osst', 'vmnet', '--modules', directories['trixie-amd64']],
+    );
+    expect(exitCode).toBe(1);
+    expect(stdout).toMatch(
+      /^usb-uhci +renamed +usb_common usbcore uhci_hcd .* renamed since Linux 2\.6\.0: uhci_hcd$/m,
+    );
+    expect(stdout).toMatch(/^raid5 +renamed .* raid456 /m);
+    expect(stdout).toMatch(/^osst +gone .* gone since Linux 5\.3: OnStream/m);
+    expect(stdout).toMatch(/^vmnet +gone .* never part of Linux/m);
+    const there = await mindi('drivers', 'resolve', 'usb-uhci', '--modules', directories['trixie-amd64']);
+    expect(there.exitCode).toBe(0);
+  });
+
   test('knows paths, aliases and devices', async () => {
     expect(await one('kernel/drivers/net/ethernet/broadcom/tg3.ko.xz')).toMatchObject({ module: 'tg3' });
     expect(await one('fs-btrfs')).toMatchObject({ status: 'module', module: 'btrfs' });
@@ -168,6 +184,29 @@ describe('bad metadata is refused, with its place', () => {
     writeFileSync(join(directory, 'modules.alias'), Buffer.from([0x61, 0x0a, 0xff, 0xfe, 0x0a]));
     const { exitCode, stderr } = await mindi('drivers', 'resolve', 'fs-nosuch', '--modules', directory);
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/bytes\/modules\.alias:2/)]);
+  });
+
+  test('a module that is none, and one that would fill the memory', async () => {
+    const tree = (name: string, content: Buffer): string => {
+      const directory = join(scratch, name, '6.1.0-test');
+      const file = join(directory, 'kernel/drivers/scsi/bad.ko.xz');
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, content);
+      writeFileSync(join(directory, 'modules.dep'), 'kernel/drivers/scsi/bad.ko.xz:\n');
+      writeFileSync(join(directory, 'modules.alias'), '');
+      return directory;
+    };
+    const bomb = execFileSync('sh', ['-c', 'head -c 300000000 /dev/zero | xz -0 --check=crc32'], { maxBuffer: 1e6 });
+    for (const [content, says] of [
+      [Buffer.from('hello'), 'bad.ko.xz'],
+      [bomb, /bad\.ko\.xz is more than \d+ bytes when decompressed/],
+    ] as const) {
+      const directory = tree(`module-${content.length}`, content);
+      const { exitCode, stdout, stderr } = await mindi('drivers', 'list', 'scsi', '--kernel', directory);
+      expect([exitCode, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(says);
+      expect(stderr).not.toMatch(/^\s+at /m);
+    }
   });
 
   test('a directory that is none, and the one above', async () => {

@@ -69,6 +69,18 @@ describe('on the media', () => {
     expect(await one('atkbd')).toMatchObject({ present: true, place: 'kernel', path: null });
   });
 
+  it('a name of old: what does its work today', async () => {
+    expect(await one('usb-uhci')).toMatchObject({
+      name: 'uhci_hcd',
+      present: true,
+      notes: expect.arrayContaining(['usb-uhci: renamed since Linux 2.6.0: uhci_hcd']),
+    });
+    expect((await one('cciss', 'drivers: { sets: [], include: [cciss] }'))?.why).toEqual([
+      { rule: 'drivers.include: cciss, today hpsa', kind: 'named' },
+    ]);
+    expect((await told('isp')).map(({ name }) => name)).toEqual(['qla2xxx', 'qla1280']);
+  });
+
   it('a file of mindi, and an applet of busybox', async () => {
     expect(await one('/etc/mindi/config.json')).toMatchObject({ what: 'file', present: true, why: [{ rule: 'init' }] });
     expect((await told('/bin/grep'))[0]).toMatchObject({
@@ -96,6 +108,20 @@ describe('not on the media', () => {
     expect((await one('uas', text))?.notes).toEqual([
       expect.stringMatching(/^it cannot work without usb_storage, .*\(usb-storage at .*p\.yaml:3:/),
     ]);
+  });
+
+  it('a name of old that is gone, and one an exclude means', async () => {
+    expect(await one('osst')).toMatchObject({
+      what: 'module',
+      present: false,
+      notes: ['gone since Linux 5.3: OnStream tapes; no other driver reads them'],
+      bring: [],
+    });
+    const text = 'drivers: { sets: [usb, cdrom], exclude: [usb-uhci, ide-scsi] }';
+    expect((await one('uhci_hcd', text))?.notes).toEqual([
+      expect.stringMatching(/^drivers\.exclude takes it away: usb-uhci at /),
+    ]);
+    expect((await one('sr_mod', text))?.present).toBe(true);
   });
 
   it('what the scope leaves out', async () => {
