@@ -55,9 +55,8 @@ export function successors(tree: ModuleTree, { today }: HistoricName): Target[] 
 
 /** Whether a tree's kernel is as new as the change; one whose version cannot be told is. */
 export function hasCome({ since }: HistoricName, { directory }: ModuleTree): boolean {
-  const version = /\d[\d.]*/;
-  const [change] = version.exec(since) ?? [];
-  const [kernel] = version.exec(basename(directory ?? '')) ?? [];
+  const [change] = /\d[\d.]*/.exec(since) ?? [];
+  const [kernel] = /^\d+\.[\d.]*/.exec(basename(directory ?? '')) ?? [];
   return change === undefined || kernel === undefined || compare(kernel, change) >= 0;
 }
 
