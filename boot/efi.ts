@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached, hashFile, hashOf } from '../builder/cache.ts';
 import { run } from '../builder/run.ts';
-import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
+import { mtools } from './fat.ts';
 import type { Loaders } from './loaders.ts';
+import { SECTOR } from './partition-tables.ts';
 
 /** What GRUB can do before it has found the medium, and everything grub.cfg asks of it: nothing is loaded later. */
 const MODULES = [
@@ -18,28 +19,33 @@ const MODULES = [
  * there. GRUB reads it with its rescue parser, which knows neither comments nor `if`.
  */
 const EMBEDDED = fileURLToPath(new URL('../templates/grub-embedded.cfg', import.meta.url));
-const SECTOR = 512;
 /** FAT tables, root directory and two folders. */
 const OVERHEAD = 64 * 1024;
 
+type Grub = Loaders<'grubKernel'>;
+
 /**
- * The FAT image that UEFI machines boot from, holding GRUB as EFI/BOOT/BOOTX64.EFI. It is the same for every medium and
- * comes from the cache until GRUB changes.
- * @returns the path of the image in the cache
+ * GRUB as UEFI machines start it, EFI/BOOT/BOOTX64.EFI. It is the same for every medium and comes from the cache until
+ * GRUB changes.
+ * @returns its path in the cache
  */
-export async function efiImage(loaders: Loaders): Promise<string> {
+export async function efiLoader(loaders: Grub): Promise<string> {
   const grub = dirname(loaders.grubKernel);
-  const parts = [EMBEDDED, loaders.grubKernel, ...MODULES.map((name) => join(grub, `${name}.mod`))];
-  const hashes = await Promise.all(parts.map(async (path) => (await hashFile(path)).sha256));
-  const key = hashOf({ format: 1, modules: MODULES, hashes });
-  return cached('efi', `${key}.img`, (path) => makeImage(grub, key, path));
+  return cached('efi', `${await loaderKey(loaders)}.efi`, (path) =>
+    grubMkimage(['-O', 'x86_64-efi', '-d', grub, '-p', '/boot/grub', '-c', EMBEDDED, '-o', path, ...MODULES]),
+  );
 }
 
-async function makeImage(grub: string, key: string, image: string): Promise<void> {
-  await using work = await scratch('efi');
-  const loader = join(work.path, 'BOOTX64.EFI');
-  await grubMkimage(['-O', 'x86_64-efi', '-d', grub, '-p', '/boot/grub', '-c', EMBEDDED, '-o', loader, ...MODULES]);
-  await fatImage(image, loader, key);
+/** The FAT image that UEFI machines boot a disc from: nothing but the loader. Returns its path in the cache. */
+export async function efiImage(loaders: Grub): Promise<string> {
+  const [key, loader] = [await loaderKey(loaders), await efiLoader(loaders)];
+  return cached('efi', `${key}.img`, (path) => fatImage(path, loader, key));
+}
+
+async function loaderKey({ grubKernel }: Grub): Promise<string> {
+  const parts = [EMBEDDED, grubKernel, ...MODULES.map((name) => join(dirname(grubKernel), `${name}.mod`))];
+  const hashes = await Promise.all(parts.map(async (path) => (await hashFile(path)).sha256));
+  return hashOf({ format: 1, modules: MODULES, hashes });
 }
 
 /** Fedora and openSUSE name GRUB's programs grub2-. */
@@ -52,14 +58,13 @@ async function grubMkimage(args: string[]): Promise<void> {
   }
 }
 
-/** A FAT file system of just the size it needs. mtools takes SOURCE_DATE_EPOCH for its times; 1980 is FAT's zero. */
+/** A FAT file system of just the size it needs. */
 async function fatImage(image: string, loader: string, key: string): Promise<void> {
-  const env = { SOURCE_DATE_EPOCH: '315532800', TZ: 'UTC', MTOOLSRC: '/dev/null' };
-  const options = { env, package: 'mtools' };
+  const fat = { image, offset: 0 };
   const { size } = await stat(loader);
   const sectors = Math.ceil((size + OVERHEAD) / 65536) * (65536 / SECTOR);
   const geometry = ['-T', String(sectors), '-h', '2', '-s', '32', '-N', key.slice(0, 8), '-v', 'MINDI_EFI'];
-  await run('mformat', ['-C', '-i', image, ...geometry, '::'], options);
-  await run('mmd', ['-i', image, '::/EFI', '::/EFI/BOOT'], options);
-  await run('mcopy', ['-i', image, loader, '::/EFI/BOOT/BOOTX64.EFI'], options);
+  await mtools('mformat', fat, ['-C', ...geometry, '::']);
+  await mtools('mmd', fat, ['::/EFI', '::/EFI/BOOT']);
+  await mtools('mcopy', fat, [loader, '::/EFI/BOOT/BOOTX64.EFI']);
 }

@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
+import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { efiImage } from './efi.ts';
-import { CYLINDER, GPT_TAIL, hybridTables, SECTOR } from './hybrid.ts';
+import { CYLINDER, hybridTables } from './hybrid.ts';
 import { BLOCK, bootImages, isoFiles, pointTo, setVolumeSize } from './iso9660.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
-import { grubConfig, helpText, isolinuxConfig, ON_MEDIUM } from './menu.ts';
+import { GPT_TAIL, SECTOR } from './partition-tables.ts';
 
 /** Smaller files go through xorriso; those of 4 GiB and more too, which splits them. */
 const APPENDED = { from: 256 * 1024, below: 4 * 1024 ** 3 - BLOCK };
 const COPY_CHUNK = 1 << 20;
+const LOADER_FILES = ['isolinux', 'hybridMbr', 'core', ...MENU_FILES, ...GRUB_FILES] as const;
 
 /**
  * Writes NAME.iso: starts from CD and, written to a stick by `dd`, from USB, on BIOS (isolinux) and UEFI (GRUB).
@@ -22,7 +24,7 @@ const COPY_CHUNK = 1 << 20;
  * and their directory records corrected. xorriso alone moves 2 KiB a system call: 1 s for 120 MB instead of 0.25 s.
  */
 export const makeIso: MediumWriter = async (parts) => {
-  const loaders = findLoaders();
+  const loaders = findLoaders(LOADER_FILES);
   const files = await filesOf(parts, loaders);
   await using work = await scratch('iso');
   await writeMedium(parts.out, async (temporary) => {
@@ -32,38 +34,17 @@ export const makeIso: MediumWriter = async (parts) => {
 };
 
 /** Everything on the medium, by path. */
-async function filesOf(parts: MediumParts, loaders: Loaders): Promise<Map<string, Source>> {
-  const [isolinux, grub, help, efi] = await Promise.all([
-    isolinuxConfig(parts.menu),
-    grubConfig(parts.menu),
-    helpText(parts.menu),
-    efiImage(loaders),
-  ]);
+async function filesOf(
+  parts: MediumParts,
+  loaders: Loaders<(typeof LOADER_FILES)[number]>,
+): Promise<Map<string, Source>> {
   return new Map<string, Source>([
     ['isolinux/isolinux.bin', loaders.isolinux],
-    ['isolinux/isolinux.cfg', Buffer.from(isolinux)],
     ['isolinux/ldlinux.c32', loaders.core],
-    ['isolinux/menu.c32', loaders.menu],
-    ['isolinux/libutil.c32', loaders.menuLibrary],
-    ['isolinux/libcom32.c32', loaders.comLibrary],
-    ['isolinux/reboot.c32', loaders.reboot],
-    ['boot/grub/grub.cfg', Buffer.from(grub)],
-    ['boot/grub/font.pf2', loaders.grubFont],
-    ['boot/grub/efi.img', efi],
-    [ON_MEDIUM.help, Buffer.from(help)],
-    [ON_MEDIUM.kernel, parts.kernel],
-    [ON_MEDIUM.initrd, parts.initrd],
-    ...secondStage(parts.stage2),
-    ...Object.entries(parts.extraFiles),
+    ...(await biosMenu('isolinux', parts, loaders)),
+    ['boot/grub/efi.img', await efiImage(loaders)],
+    ...(await commonFiles(parts, loaders)),
   ]);
-}
-
-function secondStage(stage2: MediumParts['stage2']): [string, Source][] {
-  if (!stage2) return [];
-  return [
-    ['mindi/stage2.squashfs', stage2.path],
-    ['mindi/id', Buffer.from(`${stage2.sha256}\n`)],
-  ];
 }
 
 interface Appended {

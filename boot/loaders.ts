@@ -6,6 +6,7 @@ import { MindiError } from '../contract/error.ts';
 const FOLDERS = {
   isolinux: ['/usr/lib/ISOLINUX', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
   syslinux: ['/usr/lib/syslinux/modules/bios', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
+  mbr: ['/usr/lib/syslinux/mbr', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
   grub: ['/usr/lib/grub/x86_64-efi', '/usr/share/grub2/x86_64-efi'],
   font: ['/usr/share/grub', '/usr/share/grub2'],
 } as const;
@@ -14,6 +15,8 @@ const FOLDERS = {
 const FILES = {
   isolinux: { folders: FOLDERS.isolinux, names: ['isolinux.bin'], package: 'isolinux' },
   hybridMbr: { folders: [...FOLDERS.isolinux, ...FOLDERS.syslinux], names: ['isohdpfx.bin'], package: 'isolinux' },
+  diskMbr: { folders: FOLDERS.mbr, names: ['mbr.bin'], package: 'syslinux-common' },
+  gptMbr: { folders: FOLDERS.mbr, names: ['gptmbr.bin'], package: 'syslinux-common' },
   core: { folders: FOLDERS.syslinux, names: ['ldlinux.c32'], package: 'syslinux-common' },
   menu: { folders: FOLDERS.syslinux, names: ['menu.c32'], package: 'syslinux-common' },
   menuLibrary: { folders: FOLDERS.syslinux, names: ['libutil.c32'], package: 'syslinux-common' },
@@ -24,19 +27,22 @@ const FILES = {
   grubFont: { folders: FOLDERS.font, names: ['ascii.pf2', 'unicode.pf2'], package: 'grub-common' },
 } as const;
 
-export type Loaders = Record<keyof typeof FILES, string>;
+type LoaderFile = keyof typeof FILES;
+/** Where the files lie on this machine. */
+export type Loaders<Name extends LoaderFile> = Record<Name, string>;
 
 /** @throws MindiError `loader.missing`, one problem for each package that is not installed. */
-export function findLoaders(root = '/'): Loaders {
-  const found: Partial<Loaders> = {};
+export function findLoaders<Name extends LoaderFile>(wanted: readonly Name[], root = '/'): Loaders<Name> {
+  const found: Partial<Loaders<Name>> = {};
   const missing = new Map<string, string[]>();
-  for (const [key, { folders, names, package: owner }] of Object.entries(FILES)) {
+  for (const key of wanted) {
+    const { folders, names, package: owner } = FILES[key];
     const places = folders.flatMap((folder) => names.map((name) => join(root, folder, name)));
     const path = places.find((place) => existsSync(place));
-    if (path) found[key as keyof Loaders] = path;
+    if (path) found[key] = path;
     else missing.set(owner, [...(missing.get(owner) ?? []), names[0]]);
   }
-  if (missing.size === 0) return found as Loaders;
+  if (missing.size === 0) return found as Loaders<Name>;
   throw MindiError.all([...missing].map(missingLoader), 'boot loader files are missing:', 'loader.missing');
 }
 

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { makeIso } from '../boot/iso.ts';
-import { type MediumParts, type MediumWriter, volumeId } from '../boot/medium.ts';
+import { type MediumParts, volumeId } from '../boot/medium.ts';
 import { menuModel } from '../boot/menu.ts';
+import { makeUsb } from '../boot/usb.ts';
 import { MindiError } from '../contract/error.ts';
 import type { RescueConfig, SecondStage } from '../contract/rescue-config.ts';
 import { checkBudget } from './budget.ts';
@@ -15,8 +16,13 @@ import type { Profile } from './profile/load.ts';
 import type { Medium } from './profile/schema.ts';
 
 /** One back end a medium: what it writes, named after the profile. */
-const WRITERS: Record<Medium, { file: (name: string) => string; write: MediumWriter }> = {
+interface Writer {
+  file: (name: string) => string;
+  write: (parts: MediumParts, profile: Profile) => Promise<void>;
+}
+const WRITERS: Record<Medium, Writer> = {
   iso: { file: (name) => `${name}.iso`, write: makeIso },
+  usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
 };
 
 /** The steps of a build in their order, as people see them. */
@@ -129,7 +135,7 @@ async function writeMedia(
     const paths: string[] = [];
     for (const medium of profile.media as Medium[]) {
       const path = join(out, WRITERS[medium].file(manifest.name));
-      await WRITERS[medium].write({ ...parts, out: path });
+      await WRITERS[medium].write({ ...parts, out: path }, profile);
       paths.push(path);
     }
     return paths;

@@ -4,9 +4,10 @@ import fs from 'fs-extra';
 import { MEDIA, type Medium } from '../builder/profile/schema.ts';
 import { createStarter, profileName, type StarterFacts, thisMachine } from '../builder/profile/starter.ts';
 
-/** What is asked for each medium there is, in the old tool's words. */
-const MEDIUM_QUESTIONS: Record<Medium, string> = {
-  iso: 'Shall I make a bootable CD image? (It also boots from a USB stick, by dd.)',
+/** What is asked for each medium there is, in the old tool's words, and the answer to expect. */
+const MEDIUM_QUESTIONS: Record<Medium, { text: string; expected: boolean }> = {
+  iso: { text: 'Shall I make a bootable CD image? (It also boots from a USB stick, by dd.)', expected: true },
+  usb: { text: 'Shall I make a bootable USB image? (Files of yours can be put on the stick.)', expected: false },
 };
 
 export interface WizardOptions {
@@ -53,7 +54,10 @@ async function prepare(profile: string, machine: StarterFacts, terminal: Termina
   if (await fs.pathExists(profile)) return ask(`${profile} is there already. Build it as it is?`, true, terminal);
   const kernel = await chooseKernel(machine, terminal);
   const media: Medium[] = [];
-  for (const medium of MEDIA) if (await ask(MEDIUM_QUESTIONS[medium], true, terminal)) media.push(medium);
+  for (const medium of MEDIA) {
+    const { text, expected } = MEDIUM_QUESTIONS[medium];
+    if (await ask(text, expected, terminal)) media.push(medium);
+  }
   if (media.length === 0) return false;
   await createStarter(profile, { ...machine, kernel, media });
   log.success(`Your answers are in ${profile}; next time: mindi build ${profile}`, terminal);

@@ -12,7 +12,7 @@ const closed = { additionalProperties: false } as const;
 export const INHERITED = '...';
 
 /** What `mindi build` can write; each is one file in boot/. */
-export const MEDIA = ['iso'] as const;
+export const MEDIA = ['iso', 'usb'] as const;
 export type Medium = (typeof MEDIA)[number];
 
 const strings = (description: string) =>
@@ -154,9 +154,23 @@ export const ProfileSchema = Type.Object(
       Type.Array(Type.Enum([...MEDIA, INHERITED]), {
         minItems: 1,
         uniqueItems: true,
-        description: 'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick)',
+        description:
+          'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick), usb (NAME.img, a stick that can be written to)',
       }),
     ),
+    usb: section('the USB image', {
+      size: Type.Optional(
+        Type.Unsafe<number | null>({
+          type: ['integer', 'null'],
+          minimum: 40,
+          maximum: 1024 ** 2,
+          description: 'MiB of the whole image, so that restore data find room; null: little more than what is on it',
+        }),
+      ),
+      table: Type.Optional(
+        Type.Enum(['mbr', 'gpt'], { description: 'its partition table; a few old BIOSes start from mbr only' }),
+      ),
+    }),
     boot: section('the boot menu and the kernel command line', {
       timeout: Type.Optional(
         Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds the menu waits; 0: for ever' }),

@@ -1,0 +1,39 @@
+import { basename, dirname, resolve } from 'node:path';
+import { type RunOptions, type RunResult, run } from '../builder/run.ts';
+
+/** A FAT file system in a file: an image of its own, or a partition of one. */
+export interface Fat {
+  image: string;
+  /** Bytes from the image's start. */
+  offset: number;
+}
+
+/** The first moment FAT can name, and the last: 1980 and 2107. Seconds since 1970. */
+const FIRST = 315_532_800;
+const LAST = 4_354_819_198;
+
+/**
+ * What makes mtools write the same bytes everywhere (4.0.32 and later take their time from SOURCE_DATE_EPOCH) and read
+ * nobody's configuration.
+ */
+export function mtoolsEnvironment(epoch: number): Record<string, string> {
+  const time = Math.min(Math.max(epoch, FIRST), LAST);
+  return { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC', MTOOLSRC: '/dev/null', MTOOLS_SKIP_CHECK: '1' };
+}
+
+/**
+ * Runs a program of mtools on the file system; in its arguments `::/` is the root.
+ * @param options `epoch`: the time of what is written, seconds since 1970
+ */
+export function mtools(
+  program: string,
+  { image, offset }: Fat,
+  args: readonly string[],
+  options: Pick<RunOptions, 'input' | 'stdoutFile'> & { epoch?: number } = {},
+): Promise<RunResult> {
+  const { epoch = FIRST, ...more } = options;
+  // In the name of an image @@ would be taken for the offset, so its directory is left out; our own names have none.
+  const place = ['-i', `${basename(image)}@@${offset}`];
+  const cwd = dirname(resolve(image));
+  return run(program, [...place, ...args], { ...more, cwd, env: mtoolsEnvironment(epoch), package: 'mtools' });
+}

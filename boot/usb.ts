@@ -1,0 +1,152 @@
+import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from '../builder/run.ts';
+import { MindiError } from '../contract/error.ts';
+import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
+import { type DiskLayout, diskLayout, LARGEST_FILE, type PartitionTable, smallestDisk } from './disk-layout.ts';
+import { efiLoader } from './efi.ts';
+import { mtools, mtoolsEnvironment } from './fat.ts';
+import { findLoaders, type Loaders } from './loaders.ts';
+import { type MediumParts, type Source, writeMedium } from './medium.ts';
+import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
+
+const LOADER_FILES = ['diskMbr', 'gptMbr', ...MENU_FILES, ...GRUB_FILES] as const;
+const README = fileURLToPath(new URL('../templates/usb-readme.txt', import.meta.url));
+/** What nearly every BIOS makes of a stick. */
+const GEOMETRY = { heads: 255, sectorsPerTrack: 63 };
+/** FAT32 whose sectors are counted, not its cylinders. */
+const TYPE_FAT32 = 0x0c;
+const TYPE_GPT = 0xee;
+/** FAT32's copy of the first sector. */
+const BACKUP_BOOT_SECTOR = 6;
+/** What the installer adds: ldlinux.sys and ldlinux.c32. */
+const SYSLINUX_BYTES = 256 * 1024;
+/** MiB left free where the profile names no size: for a keymap, a key, some notes. */
+const SPARE = 16;
+
+/** The profile's `usb:`. */
+export interface UsbOptions {
+  /** MiB of the whole image; null: what it holds and a little more. */
+  size: number | null;
+  table: PartitionTable;
+}
+
+/**
+ * Writes NAME.img for a USB stick: one FAT32 partition that starts by syslinux on BIOS and by GRUB on UEFI, under an MBR
+ * or a GPT, with room for restore data. What is free takes no room on this disk: the image is sparse.
+ */
+export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<void> {
+  const loaders = findLoaders(LOADER_FILES);
+  const files = await filesOf(parts, loaders);
+  const { table } = options;
+  const disk = await planDisk(files, options, parts.out);
+  await writeMedium(parts.out, async (temporary) => {
+    await writeFile(temporary, '');
+    await truncate(temporary, disk.sectors * SECTOR);
+    await writeFiles(temporary, disk, files, parts);
+    await installLoader(temporary, disk, parts.epoch);
+    await writeTables(temporary, disk, table, parts.id, loaders);
+  });
+}
+
+type UsbLoaders = Loaders<(typeof LOADER_FILES)[number]>;
+
+/** Everything on the medium but what syslinux' installer adds, by path. */
+async function filesOf(parts: MediumParts, loaders: UsbLoaders): Promise<Map<string, Source>> {
+  return new Map<string, Source>([
+    ...(await biosMenu('syslinux', parts, loaders)),
+    ['EFI/BOOT/BOOTX64.EFI', await efiLoader(loaders)],
+    ['mindi/README.txt', README],
+    ...(await commonFiles(parts, loaders)),
+  ]);
+}
+
+/** @throws MindiError `usb.too-small`, `usb.file-too-big` */
+async function planDisk(files: Map<string, Source>, { size, table }: UsbOptions, out: string): Promise<DiskLayout> {
+  const sizes = await Promise.all([...files.values()].map(sizeOf));
+  const tooBig = [...files.keys()].find((_, index) => (sizes[index] ?? 0) > LARGEST_FILE);
+  if (tooBig) {
+    throw new MindiError(`${tooBig} has 4 GiB or more, and FAT32 holds no such file`, {
+      code: 'usb.file-too-big',
+      where: out,
+      hint: 'Put less on the medium, or build the ISO: it holds files of any size, and `dd` writes it to a stick.',
+    });
+  }
+  const smallest = smallestDisk([...sizes, SYSLINUX_BYTES], folders(files).length, table);
+  if (size !== null && size < smallest) {
+    throw new MindiError(`usb.size is ${size} MiB, but what is on the stick needs ${smallest} MiB`, {
+      code: 'usb.too-small',
+      where: out,
+      hint: `Set usb.size to ${smallest} at least, or to null for what is needed and ${SPARE} MiB more.`,
+    });
+  }
+  return diskLayout(size ?? smallest + SPARE, table);
+}
+
+const sizeOf = async (source: Source) => (typeof source === 'string' ? (await stat(source)).size : source.length);
+
+/** Every folder of the medium, parents first. */
+function folders(files: Map<string, Source>): string[] {
+  const all = [...files.keys()].flatMap((path) => {
+    const names = path.split('/').slice(0, -1);
+    return names.map((_, index) => names.slice(0, index + 1).join('/'));
+  });
+  return [...new Set(all)].sort();
+}
+
+async function writeFiles(image: string, disk: DiskLayout, files: Map<string, Source>, parts: MediumParts) {
+  const { start, sectors, clusterSectors } = disk.fat;
+  const fat = { image, offset: start * SECTOR };
+  const { heads, sectorsPerTrack } = GEOMETRY;
+  const serial = digest(parts.id, 'fat').toString('hex', 0, 4);
+  const size = ['-F', '-c', clusterSectors, '-T', sectors, '-h', heads, '-s', sectorsPerTrack, '-H', start].map(String);
+  const write = { epoch: parts.epoch };
+  await mtools('mformat', fat, [...size, '-N', serial, '-v', parts.volumeId.slice(0, 11), '::'], write);
+  const paths = folders(files).map((path) => `::/${path}`);
+  await mtools('mmd', fat, paths, write);
+  for (const [path, source] of files) {
+    const [from, input] = typeof source === 'string' ? [resolve(source)] : ['-', source];
+    await mtools('mcopy', fat, [from, `::/${path}`], { ...write, input });
+  }
+}
+
+/** syslinux into the partition. It leaves FAT32's copy of the first sector as it was. */
+async function installLoader(image: string, { fat }: DiskLayout, epoch: number): Promise<void> {
+  const offset = fat.start * SECTOR;
+  const install = ['--install', '--offset', String(offset), '--directory', 'syslinux', basename(image)];
+  await run('syslinux', install, { cwd: dirname(resolve(image)), env: mtoolsEnvironment(epoch) });
+  const file = await open(image, 'r+');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(SECTOR), 0, SECTOR, offset);
+    await file.write(buffer, 0, SECTOR, offset + BACKUP_BOOT_SECTOR * SECTOR);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The partition table, and the code that leads from it to the partition. */
+async function writeTables(
+  image: string,
+  { sectors, fat }: DiskLayout,
+  table: PartitionTable,
+  id: string,
+  loaders: UsbLoaders,
+): Promise<void> {
+  const file = await open(image, 'r+');
+  try {
+    if (table === 'mbr') {
+      const partition = { active: true, type: TYPE_FAT32, start: fat.start, sectors: fat.sectors };
+      await file.write(mbr(await readFile(loaders.diskMbr), id, [partition], GEOMETRY), 0, SECTOR, 0);
+      return;
+    }
+    const whole = { active: false, type: TYPE_GPT, start: 1, sectors: sectors - 1 };
+    const partition = { name: 'mindi', start: fat.start, sectors: fat.sectors, attributes: GPT_LEGACY_BOOT };
+    const { head, tail } = gpt(id, sectors, [partition]);
+    await file.write(mbr(await readFile(loaders.gptMbr), id, [whole], GEOMETRY), 0, SECTOR, 0);
+    await file.write(head, 0, head.length, SECTOR);
+    await file.write(tail, 0, tail.length, sectors * SECTOR - tail.length);
+  } finally {
+    await file.close();
+  }
+}
