@@ -4,7 +4,7 @@
  */
 import { RESTORE_MODES, type RestoreMode } from './rescue-config.ts';
 
-/** How a parameter's value is read: `mode` and `flag` take none, `list` takes words between commas or spaces. */
+/** How a parameter's value is read: `flag` takes none, `list` takes words between commas or spaces. */
 type Kind = 'flag' | 'word' | 'list' | 'seconds';
 
 interface ParameterBase {
@@ -27,7 +27,11 @@ interface ValueParameter extends ParameterBase {
   sets: 'keymap' | 'ip' | 'deny' | 'force' | 'wait';
   kind: Exclude<Kind, 'flag'>;
 }
-export type BootParameter = ModeParameter | NamedModeParameter | ValueParameter;
+interface SwitchParameter extends ParameterBase {
+  sets: 'toRam';
+  kind: 'flag';
+}
+export type BootParameter = ModeParameter | NamedModeParameter | ValueParameter | SwitchParameter;
 
 export const BOOT_PARAMETERS: readonly BootParameter[] = [
   {
@@ -80,6 +84,13 @@ export const BOOT_PARAMETERS: readonly BootParameter[] = [
     about: 'dhcp, or NIC:dhcp: bring the network up at boot.',
   },
   {
+    name: 'toram',
+    aliases: ['mindi.toram'],
+    sets: 'toRam',
+    kind: 'flag',
+    about: 'Copy the second stage to RAM, so that the medium can be taken out.',
+  },
+  {
     name: 'denymods',
     aliases: ['modprobe.blacklist'],
     sets: 'deny',
@@ -106,6 +117,8 @@ export interface BootParameters {
   force: string[];
   /** Seconds; null when not given. */
   wait: number | null;
+  /** The second stage is copied to RAM. */
+  toRam: boolean;
   /** `module.parameter=value` by module (underscores), in order, as insmod takes them. */
   moduleOptions: Map<string, string[]>;
   /** Contradictions and mistakes, one sentence each. They never stop a boot. */
@@ -128,6 +141,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     deny: [],
     force: [],
     wait: null,
+    toRam: false,
     moduleOptions: new Map(),
     problems: [],
   };
@@ -136,6 +150,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     const parameter = BY_NAME.get(name);
     if (!parameter) unknown(name, value, result);
     else if (parameter.sets === 'mode') addMode(parameter, name, value, modes, result.problems);
+    else if (parameter.sets === 'toRam') result.toRam = true;
     else setValue(parameter, name, value, result);
   }
   result.mode = chooseMode(modes, result.problems);

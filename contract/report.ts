@@ -17,7 +17,7 @@ export interface ReadyReport {
   tapes: { name: string; model: string }[];
   /** MemTotal and MemAvailable of /proc/meminfo, MiB. */
   memory: { total: number; available: number };
-  /** Where the second stage came from: device node, `initrd`, or null when it was not found. */
+  /** Where the second stage came from: device node, `ram` when it was copied from one, `initrd`, or null when it was not found. */
   medium: string | null;
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];

@@ -48,6 +48,8 @@ export const PATHS = {
   stage2Image: '/stage2.squashfs',
   stage2Mount: '/run/mindi/stage2',
   medium: '/run/mindi/medium',
+  /** Where the second stage is copied to by the boot parameter toram. */
+  ram: '/run/mindi/ram',
   log: '/var/log/mindi.log',
   /** On the medium: one line, the SHA-256 of the second stage. */
   mediumId: 'mindi/id',

@@ -14,7 +14,7 @@ export interface Boot {
   modules: KernelModules;
   /** Devices that ask for a driver, as far as they have appeared. */
   devices: Device[];
-  /** Where the second stage came from: a device node or `initrd`; null as long as it is not there. */
+  /** Where the second stage is: a device node, `ram` or `initrd`; null as long as it is not there. */
   medium: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];

@@ -80,18 +80,21 @@ export async function unmountMedium(): Promise<void> {
 /**
  * Reads the whole second stage and compares its hash.
  * @param progress called with the part read, 0 to 1
+ * @param use gets each piece as it is read
  * @returns null when it is right, else a sentence that says what is wrong
  */
 export async function verify(
   file: string,
   stage: SecondStage,
   progress: (part: number) => void,
+  use?: (chunk: Uint8Array) => void,
 ): Promise<string | null> {
   const hash = createHash('sha256');
   let read = 0;
   try {
     for await (const chunk of chunks(file)) {
       hash.update(chunk);
+      use?.(chunk);
       read += chunk.length;
       progress(read / stage.size);
     }

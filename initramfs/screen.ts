@@ -15,7 +15,7 @@ const MODE_TEXT: Record<string, string[]> = {
 /** The first screen for people: what this medium is, what was found, what is missing, and what can be done now. */
 export function firstScreen(report: ReadyReport, config: RescueConfig): string {
   const rows: [string, string[]][] = [
-    ['Medium', [report.medium ? `${report.medium}, second stage checked` : noMedium(config)]],
+    ['Medium', [report.medium ? checked(report.medium) : noMedium(config)]],
     ['Disks', report.disks.map((disk) => words(disk.name, bytes(disk.bytes), disk.model, driver(disk.driver)))],
     [
       'Network',
@@ -46,6 +46,10 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
 function origin(config: RescueConfig): string {
   const day = config.created.slice(0, 10);
   return `made ${day}${config.machine ? ` for ${config.machine}` : ''} (${config.generator})`;
+}
+
+function checked(medium: string): string {
+  return medium === 'ram' ? 'in RAM, checked; the disc or stick can be taken out' : `${medium}, second stage checked`;
 }
 
 function noMedium(config: RescueConfig): string {

@@ -5,6 +5,7 @@ import { type Boot, problem, tell } from './boot.ts';
 import { forgetDevices } from './coldplug.ts';
 import { type Candidate, candidates, look, unmountMedium, verify } from './medium.ts';
 import { busybox, complaint } from './process.ts';
+import { type RamCopy, ramCopy } from './ram-copy.ts';
 
 /** Seconds after which people are told how far the check has come, and how often. */
 const TELL_EVERY = 2000;
@@ -19,7 +20,8 @@ export function placedBefore(stage: SecondStage): string | null {
     .map((line) => line.split(' '));
   const source = (place: string) => mounts.findLast(([, at]) => at === place)?.[0];
   if (!source(PATHS.stage2Mount)) return null;
-  return stage.where === 'initrd' ? 'initrd' : (source(PATHS.medium) ?? null);
+  if (stage.where === 'initrd') return 'initrd';
+  return source(PATHS.ram) ? 'ram' : (source(PATHS.medium) ?? null);
 }
 
 /** Looks at every block device not seen before and takes the second stage from the first that has it. */
@@ -39,7 +41,29 @@ async function tryCandidate(boot: Boot, stage: SecondStage, { device }: Candidat
     return;
   }
   tell(boot, `found the medium: ${device}`);
-  if (!(await take(boot, stage, join(PATHS.medium, stage.path), device))) await unmountMedium();
+  const file = join(PATHS.medium, stage.path);
+  const copy = boot.parameters.toRam ? await startCopy(boot, stage) : null;
+  if (!(await take(boot, stage, file, device, copy))) await unmountMedium();
+  else if (boot.medium === 'ram') await leaveMedium(boot, device);
+  else if (copy) stays(boot, 'the memory was full midway');
+}
+
+/** Room in RAM for the second stage; without it the boot goes on from the medium. */
+async function startCopy(boot: Boot, stage: SecondStage): Promise<RamCopy | null> {
+  const copy = await ramCopy(stage);
+  if (typeof copy !== 'string') return copy;
+  stays(boot, copy);
+  return null;
+}
+
+function stays(boot: Boot, why: string): void {
+  problem(boot, `The second stage is not copied to RAM: ${why}. The medium must stay where it is.`);
+}
+
+/** Everything is in RAM: nothing holds the medium any more. */
+async function leaveMedium(boot: Boot, device: string): Promise<void> {
+  await unmountMedium();
+  tell(boot, `the second stage is in RAM: the medium in ${device} can be taken out now`);
 }
 
 /** The second stage of a profile that folds it into the initrd. */
@@ -47,21 +71,31 @@ export async function takeFromInitrd(boot: Boot, stage: SecondStage): Promise<vo
   await take(boot, stage, PATHS.stage2Image, 'initrd');
 }
 
-async function take(boot: Boot, stage: SecondStage, file: string, from: string): Promise<boolean> {
-  const wrong = existsSync(file) ? await verify(file, stage, progress(boot)) : 'it is not there';
+/** @param copy where it is copied to while it is read, and used from then */
+async function take(
+  boot: Boot,
+  stage: SecondStage,
+  file: string,
+  from: string,
+  copy: RamCopy | null = null,
+): Promise<boolean> {
+  const wrong = existsSync(file) ? await verify(file, stage, progress(boot), copy?.write) : 'it is not there';
+  const inRam = (await copy?.finish()) ?? null;
   if (wrong) {
+    if (inRam) await copy?.discard();
     problem(
       boot,
       `The second stage on ${from} is not used: ${wrong}. The medium or its drive is damaged; write it again.`,
     );
     return false;
   }
-  const failure = await mountStage(boot, file);
+  const failure = await mountStage(boot, inRam ?? file);
   if (failure) {
+    if (inRam) await copy?.discard();
     problem(boot, `The second stage on ${from} is right, but ${failure}.`);
     return false;
   }
-  boot.medium = from;
+  boot.medium = inRam ? 'ram' : from;
   copyConfiguration();
   boot.modules.reload();
   forgetDevices(boot);
