@@ -1,7 +1,9 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { run } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
+import { mtools } from './fat.ts';
+import { findFat } from './find-fat.ts';
 import { ON_MEDIUM } from './menu.ts';
 import type { Attachment } from './qemu.ts';
 
@@ -55,22 +57,44 @@ function unbootable(path: string, what: string, code = 'image.unbootable'): Mind
 }
 
 /**
- * Takes kernel and initrd out of an ISO image.
+ * Takes kernel and initrd out of an image.
  * @throws MindiError `image.unbootable` when the image has none where mindi puts them
  */
 export async function takeKernel(image: string, folder: string): Promise<{ kernel: string; initrd: string }> {
   const [kernel, initrd] = [join(folder, 'vmlinuz'), join(folder, 'initrd.img')];
-  const wanted = ['-extract', `/${ON_MEDIUM.kernel}`, kernel, '-extract', `/${ON_MEDIUM.initrd}`, initrd];
+  const wanted = [
+    [`/${ON_MEDIUM.kernel}`, kernel],
+    [`/${ON_MEDIUM.initrd}`, initrd],
+  ] as const;
+  const [natural] = attachments(image);
   try {
-    await run('osirrox', ['-no_rc', '-indev', `stdio:${image}`, ...wanted], { package: 'xorriso' });
+    if (natural === 'cdrom') await takeFromIso(image, wanted);
+    else await takeFromFat(image, wanted);
   } catch (error) {
     if (!(error instanceof MindiError) || error.code !== 'tool.failed') throw error;
-    throw new MindiError(`it holds no /${ON_MEDIUM.kernel} and /${ON_MEDIUM.initrd}`, {
-      code: 'image.unbootable',
-      where: image,
-      hint: 'Parameters can be given to images that `mindi build` made; boot others without --append.',
-      cause: error,
-    });
+    throw noKernel(image, error);
   }
   return { kernel, initrd };
+}
+
+type Wanted = readonly (readonly [path: string, to: string])[];
+
+async function takeFromIso(image: string, wanted: Wanted): Promise<void> {
+  const extract = wanted.flatMap(([path, to]) => ['-extract', path, to]);
+  await run('osirrox', ['-no_rc', '-indev', `stdio:${image}`, ...extract], { package: 'xorriso' });
+}
+
+async function takeFromFat(image: string, wanted: Wanted): Promise<void> {
+  const fat = findFat(image);
+  if (!fat) throw noKernel(image);
+  for (const [path, to] of wanted) await mtools('mcopy', fat, [`::${path}`, resolve(to)]);
+}
+
+function noKernel(image: string, cause?: unknown): MindiError {
+  return new MindiError(`it holds no /${ON_MEDIUM.kernel} and /${ON_MEDIUM.initrd}`, {
+    code: 'image.unbootable',
+    where: image,
+    hint: 'Parameters can be given to images that `mindi build` made; boot others without --append.',
+    cause,
+  });
 }

@@ -12,13 +12,22 @@ export interface Fat {
 const FIRST = 315_532_800;
 const LAST = 4_354_819_198;
 
+/** Milliseconds; a damaged file system can send mtools round in circles. */
+const LONGEST = 600_000;
+
 /**
  * What makes mtools write the same bytes everywhere (4.0.32 and later take their time from SOURCE_DATE_EPOCH) and read
  * nobody's configuration.
  */
 export function mtoolsEnvironment(epoch: number): Record<string, string> {
   const time = Math.min(Math.max(epoch, FIRST), LAST);
-  return { SOURCE_DATE_EPOCH: String(time), TZ: 'UTC', MTOOLSRC: '/dev/null', MTOOLS_SKIP_CHECK: '1' };
+  return {
+    SOURCE_DATE_EPOCH: String(time),
+    TZ: 'UTC',
+    LC_ALL: 'C.UTF-8',
+    MTOOLSRC: '/dev/null',
+    MTOOLS_SKIP_CHECK: '1',
+  };
 }
 
 /**
@@ -35,5 +44,11 @@ export function mtools(
   // In the name of an image @@ would be taken for the offset, so its directory is left out; our own names have none.
   const place = ['-i', `${basename(image)}@@${offset}`];
   const cwd = dirname(resolve(image));
-  return run(program, [...place, ...args], { ...more, cwd, env: mtoolsEnvironment(epoch), package: 'mtools' });
+  return run(program, [...place, ...args], {
+    ...more,
+    cwd,
+    env: mtoolsEnvironment(epoch),
+    package: 'mtools',
+    timeout: LONGEST,
+  });
 }

@@ -14,7 +14,7 @@ interface Options {
 /** `mindi inspect`: what is inside an image, without mounting it. */
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('tell what is inside an ISO, an initrd or a squashfs, without mounting it')
+    .description('tell what is inside an ISO, a USB image, an initrd or a squashfs, without mounting it')
     .argument('<image>', 'the file to look into')
     .addArgument(new Argument('[action]', 'list it, print a file of it, compare it').choices(['ls', 'cat', 'diff']))
     .argument('[what]', 'cat: a path as ls prints it; diff: the other image')
@@ -134,7 +134,12 @@ async function summary(image: Image, path: string, { json }: Options): Promise<v
   for (const block of [facts(found), menu(found), parts(found)]) if (block) answer(`${block}\n`);
 }
 
-const KINDS: Record<Summary['kind'], string> = { iso: 'ISO 9660', initrd: 'initrd', squashfs: 'squashfs' };
+const KINDS: Record<Summary['kind'], string> = {
+  iso: 'ISO 9660',
+  disk: 'disk image',
+  initrd: 'initrd',
+  squashfs: 'squashfs',
+};
 
 function facts({ kind, size: bytes, volume, firmware, kernel, rescue, modules }: Summary): string {
   const rows = [

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { MindiError, messageOf } from '../../contract/error.ts';
+import { isDisk, openDisk } from './disk.ts';
 import { openInitrd } from './initrd.ts';
 import { openIso } from './iso.ts';
 import { readSlice, type Slice } from './slice.ts';
@@ -24,7 +25,7 @@ export interface ImageEntry {
 
 /** An image, opened: its tree, and how to get at the bytes. */
 export interface Layer {
-  kind: 'iso' | 'initrd' | 'squashfs';
+  kind: 'iso' | 'disk' | 'initrd' | 'squashfs';
   entries: ImageEntry[];
   /** What the format says of itself besides the tree, for the summary. */
   facts: Record<string, unknown>;
@@ -59,7 +60,7 @@ const INITRD_MAGICS = [
 ];
 
 /**
- * Opens an ISO, an initrd or a squashfs, and the initrds and squashfs in it, without mounting anything.
+ * Opens an ISO, a disk image, an initrd or a squashfs, and the initrds and squashfs in it, without mounting anything.
  * @param scratch a directory for what must be unpacked to be read
  * @throws MindiError `image.missing`, `image.empty`, `image.unknown`, and for what is damaged or not whole
  */
@@ -67,7 +68,12 @@ export async function openImage(path: string, scratch: string): Promise<Image> {
   const slice = wholeFile(path);
   if (slice.size === 0) throw problem('the file is empty', path, 'image.empty');
   const kind = kindOf(slice);
-  if (!kind) throw problem('this is neither an ISO, nor an initrd, nor a squashfs', path, 'image.unknown');
+  if (!kind)
+    throw problem(
+      'this is neither an ISO, nor a disk image with a FAT, nor an initrd, nor a squashfs',
+      path,
+      'image.unknown',
+    );
   return open(kind, slice, { scratch, name: path, depth: 0 });
 }
 
@@ -78,7 +84,7 @@ interface Opening {
   depth: number;
 }
 
-const OPENERS = { iso: openIso, initrd: openInitrd, squashfs: openSquashfs };
+const OPENERS = { iso: openIso, disk: openDisk, initrd: openInitrd, squashfs: openSquashfs };
 
 async function open(kind: Layer['kind'], slice: Slice, opening: Opening): Promise<Image> {
   const layer = await OPENERS[kind](slice, opening.name, opening.scratch);
@@ -103,7 +109,8 @@ function kindOf(slice: Slice): Layer['kind'] | undefined {
   if (text(ISO_MAGIC.offset, ISO_MAGIC.text.length) === ISO_MAGIC.text) return 'iso';
   const start = text(0, 8);
   if (start.startsWith(SQUASHFS_MAGIC)) return 'squashfs';
-  return INITRD_MAGICS.some((magic) => start.startsWith(magic)) ? 'initrd' : undefined;
+  if (INITRD_MAGICS.some((magic) => start.startsWith(magic))) return 'initrd';
+  return isDisk(slice) ? 'disk' : undefined;
 }
 
 function wholeFile(path: string): Slice {
@@ -124,7 +131,7 @@ function wholeFile(path: string): Slice {
 }
 
 function problem(message: string, where: string, code: string): MindiError {
-  return new MindiError(message, { code, where, hint: 'Name an ISO, an initrd or a squashfs.' });
+  return new MindiError(message, { code, where, hint: 'Name an ISO, a USB image, an initrd or a squashfs.' });
 }
 
 /** Everything in an image and in the images inside it, parents before what is in them. */

@@ -19,7 +19,7 @@ export interface Summary {
   rescue?: Pick<RescueConfig, 'name' | 'generator' | 'created' | 'machine' | 'runtime'>;
   /** Kernel modules, in all images inside it. */
   modules: number;
-  /** The images inside it, and it itself where it is no ISO: files, and bytes packed and unpacked. */
+  /** The images inside it, and it itself where it is one of them: files, and bytes packed and unpacked. */
   parts: Part[];
 }
 
@@ -34,7 +34,9 @@ export interface Part {
 }
 
 const KERNEL = 'mindi/vmlinuz';
-const ISOLINUX = 'isolinux/isolinux.cfg';
+const MENUS = ['isolinux/isolinux.cfg', 'syslinux/syslinux.cfg'];
+/** Their files are not packed; what they hold is told part by part. */
+const CONTAINERS: readonly string[] = ['iso', 'disk'];
 
 /** What a person wants to know of an image first. Parts that are not there are left out. */
 export async function summarize(image: Image, size: number): Promise<Summary> {
@@ -56,7 +58,7 @@ export async function summarize(image: Image, size: number): Promise<Summary> {
 function* partsOf(image: Image, path: string, size: number): Generator<Part> {
   const files = image.entries.filter(({ type }) => type === 'file');
   const unpacked = files.reduce((sum, entry) => sum + entry.size, 0);
-  if (image.kind !== 'iso')
+  if (!CONTAINERS.includes(image.kind))
     yield { path, kind: image.kind, size, unpacked, files: files.length, detail: detailOf(image) };
   for (const [inside, inner] of image.inner) {
     const entry = image.entries.find((candidate) => candidate.path === inside) as ImageEntry;
@@ -72,7 +74,7 @@ function detailOf({ kind, facts }: Image): string {
 }
 
 async function menuOf(image: Image): Promise<Summary['menu']> {
-  const entry = image.entries.find(({ path }) => path === ISOLINUX);
+  const entry = image.entries.find(({ path }) => MENUS.includes(path));
   if (!entry) return undefined;
   const text = Buffer.from(await image.read(entry)).toString();
   return text
