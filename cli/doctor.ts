@@ -36,6 +36,7 @@ Examples:
 
 const TITLES: Record<Check['need'], string> = {
   build: 'For every build',
+  usb: 'For USB images',
   kernel: 'For kernels from packages',
   boot: 'For mindi boot',
   medium: 'Taken onto the medium when they are here',

@@ -5,10 +5,10 @@ import { type Distro, thisDistro } from './distro.ts';
 type PackageNames = Partial<Record<Distro, string>>;
 
 /**
- * `build`: every build needs it. `kernel`: builds need it where the kernel comes from a package. `boot`: `mindi boot`
+ * `build`: every build needs it. `usb`: USB images need it. `kernel`: builds need it where the kernel comes from a package. `boot`: `mindi boot`
  * needs it. `medium`: goes onto the medium when it is here.
  */
-export type Need = 'build' | 'kernel' | 'boot' | 'medium';
+export type Need = 'build' | 'usb' | 'kernel' | 'boot' | 'medium';
 
 export interface Provision {
   /** What people call it. */
@@ -115,6 +115,20 @@ export const PROVISIONS: readonly Provision[] = [
     need: 'build',
     purpose: 'writes the FAT image UEFI boots from',
     packages: same('mtools'),
+  },
+  {
+    name: 'syslinux',
+    programs: ['syslinux'],
+    need: 'usb',
+    purpose: 'boots the USB image by BIOS',
+    packages: same('syslinux'),
+  },
+  {
+    name: 'mbr.bin',
+    files: ['/usr/lib/syslinux/mbr/mbr.bin', '/usr/share/syslinux/mbr.bin', '/usr/lib/syslinux/bios/mbr.bin'],
+    need: 'usb',
+    purpose: 'leads BIOS to the USB image’s loader',
+    packages: { ...same('syslinux'), debian: 'syslinux-common', fedora: 'syslinux-nonlinux' },
   },
   {
     name: 'depmod',
@@ -279,7 +293,7 @@ function medium(name: string, programs: string[], purpose: string, packages: Pac
 /** Programs of packages nothing in the table above asks for by itself. */
 const MORE: readonly { programs: string[]; packages: PackageNames }[] = [
   { programs: ['osirrox'], packages: { ...same('xorriso'), arch: 'libisoburn' } },
-  { programs: ['mformat', 'mmd', 'mdir', 'mtype'], packages: same('mtools') },
+  { programs: ['mformat', 'mmd', 'mdir', 'mtype', 'mshowfat'], packages: same('mtools') },
   { programs: ['modprobe', 'modinfo', 'kmod', 'lsmod', 'insmod', 'rmmod'], packages: same('kmod') },
   { programs: ['unsquashfs', 'sqfstar'], packages: { ...same('squashfs-tools'), suse: 'squashfs' } },
   { programs: ['busybox'], packages: { ...same('busybox-static'), fedora: 'busybox', arch: 'busybox' } },

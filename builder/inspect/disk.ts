@@ -58,7 +58,7 @@ export async function openDisk(slice: Slice, name: string, scratch: string): Pro
       const found = extents.get(entry.path);
       if (found) return readSlice({ path: slice.path, offset: found.offset, size: entry.size });
       const out = join(scratch, randomBytes(6).toString('hex'));
-      await ask('mtype', [`::/${entry.path}`], out);
+      await ask('mtype', [argument(entry.path)], out);
       return readFile(out);
     },
     slice: ({ path, size }) => {
@@ -83,17 +83,19 @@ function entriesOf(listing: string): ImageEntry[] {
   });
 }
 
+/** A path for mtools, which takes [ for the beginning of a pattern. */
+const argument = (path: string) => `::/${path.replaceAll('[', '[[]')}`;
+
 /** Where files lie that lie in one piece, by path: nearly all on a medium nobody has written to since. */
 async function extentsOf(
   entries: readonly ImageEntry[],
   mshowfat: (paths: string[]) => Promise<string>,
   { dataOffset, clusterSize }: FoundFat,
 ): Promise<Map<string, { offset: number }>> {
-  // mtools would take [ for a pattern.
-  const files = entries.filter(({ type, size, path }) => type === 'file' && size > 0 && !path.includes('['));
+  const files = entries.filter(({ type, size }) => type === 'file' && size > 0);
   const extents = new Map<string, { offset: number }>();
   for (let at = 0; at < files.length; at += AT_ONCE) {
-    const report = await mshowfat(files.slice(at, at + AT_ONCE).map(({ path }) => `::/${path}`));
+    const report = await mshowfat(files.slice(at, at + AT_ONCE).map(({ path }) => argument(path)));
     for (const line of report.split('\n')) {
       const [, path, first] = /^::\/(.*?) <(\d+)(?:-\d+)?>\s*$/.exec(line) ?? [];
       if (path && first) extents.set(path, { offset: dataOffset + (Number(first) - 2) * clusterSize });

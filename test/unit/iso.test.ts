@@ -7,12 +7,11 @@ import { makeIso } from '../../boot/iso.ts';
 import { BLOCK, bootImages, isoFiles } from '../../boot/iso9660.ts';
 import { findLoaders } from '../../boot/loaders.ts';
 import { type MediumParts, volumeId } from '../../boot/medium.ts';
-import { menuModel } from '../../boot/menu.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MindiError } from '../../contract/error.ts';
+import { mediumParts } from '../medium-parts.ts';
 
-const EPOCH = 1700000000;
 const MIB = 1 << 20;
 const EXTRA = {
   'mindi/notes.txt': Buffer.from('hello\n'),
@@ -38,33 +37,7 @@ afterEach(() => work[Symbol.asyncDispose]());
 
 const at = (...path: string[]) => join(work.path, ...path);
 
-/** A medium with made-up contents: every file another size, none a whole number of blocks. */
-async function parts(change: Partial<MediumParts> = {}): Promise<MediumParts> {
-  const files = {
-    kernel: randomBytes(MIB + 1),
-    initrd: randomBytes(3 * MIB + 2047),
-    stage2: randomBytes(2 * MIB + 1000),
-  };
-  for (const [name, bytes] of Object.entries(files)) await writeFile(at(name), bytes);
-  return {
-    out: at('out', 'test.iso'),
-    volumeId: volumeId('test'),
-    epoch: EPOCH,
-    id: 'a5'.repeat(32),
-    kernel: at('kernel'),
-    initrd: at('initrd'),
-    stage2: { path: at('stage2'), sha256: '5a'.repeat(32) },
-    extraFiles: {},
-    menu: menuModel({
-      name: 'test',
-      generator: 'mindi',
-      machine: null,
-      epoch: EPOCH,
-      boot: { timeout: 30, default: 'interactive', append: [], serial: 'ttyS0,115200' },
-    }),
-    ...change,
-  };
-}
+const parts = (change: Partial<MediumParts> = {}) => mediumParts(work.path, change);
 
 /** What another program takes out of an image. */
 async function extract(image: string, path: string): Promise<Buffer> {
