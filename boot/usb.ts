@@ -6,7 +6,7 @@ import { MindiError } from '../contract/error.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { type DiskLayout, diskLayout, LARGEST_FILE, type PartitionTable, smallestDisk } from './disk-layout.ts';
 import { efiLoader } from './efi.ts';
-import { mtools, mtoolsEnvironment } from './fat.ts';
+import { type Fat, mtools, mtoolsEnvironment } from './fat.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type Source, writeMedium } from './medium.ts';
 import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
@@ -44,8 +44,11 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
   await writeMedium(parts.out, async (temporary) => {
     await writeFile(temporary, '');
     await truncate(temporary, disk.sectors * SECTOR);
-    await writeFiles(temporary, disk, files, parts);
+    await format(temporary, disk, parts);
+    await writeFolders(temporary, disk, files, parts.epoch);
+    // Before the big files: old BIOSes reach the beginning of a disk only.
     await installLoader(temporary, disk, parts.epoch);
+    await writeFiles(temporary, disk, files, parts.epoch);
     await writeTables(temporary, disk, table, parts.id, loaders);
   });
 }
@@ -95,19 +98,26 @@ function folders(files: Map<string, Source>): string[] {
   return [...new Set(all)].sort();
 }
 
-async function writeFiles(image: string, disk: DiskLayout, files: Map<string, Source>, parts: MediumParts) {
+const fatOf = (image: string, { fat }: DiskLayout): Fat => ({ image, offset: fat.start * SECTOR });
+
+async function format(image: string, disk: DiskLayout, { id, epoch, volumeId }: MediumParts): Promise<void> {
   const { start, sectors, clusterSectors } = disk.fat;
-  const fat = { image, offset: start * SECTOR };
   const { heads, sectorsPerTrack } = GEOMETRY;
-  const serial = digest(parts.id, 'fat').toString('hex', 0, 4);
   const size = ['-F', '-c', clusterSectors, '-T', sectors, '-h', heads, '-s', sectorsPerTrack, '-H', start].map(String);
-  const write = { epoch: parts.epoch };
-  await mtools('mformat', fat, [...size, '-N', serial, '-v', parts.volumeId.slice(0, 11), '::'], write);
+  const serial = digest(id, 'fat').toString('hex', 0, 4);
+  const name = ['-N', serial, '-v', volumeId.slice(0, 11)];
+  await mtools('mformat', fatOf(image, disk), [...size, ...name, '::'], { epoch });
+}
+
+async function writeFolders(image: string, disk: DiskLayout, files: Map<string, Source>, epoch: number): Promise<void> {
   const paths = folders(files).map((path) => `::/${path}`);
-  await mtools('mmd', fat, paths, write);
+  await mtools('mmd', fatOf(image, disk), paths, { epoch });
+}
+
+async function writeFiles(image: string, disk: DiskLayout, files: Map<string, Source>, epoch: number): Promise<void> {
   for (const [path, source] of files) {
     const [from, input] = typeof source === 'string' ? [resolve(source)] : ['-', source];
-    await mtools('mcopy', fat, [from, `::/${path}`], { ...write, input });
+    await mtools('mcopy', fatOf(image, disk), [from, `::/${path}`], { epoch, input });
   }
 }
 
