@@ -38,6 +38,7 @@ const UNWRITABLE: Record<string, { message: string; hint: string }> = {
   EACCES: { message: 'no permission to write there', hint: 'Build into a directory you own: --out DIR.' },
   EPERM: { message: 'no permission to write there', hint: 'Build into a directory you own: --out DIR.' },
   EROFS: { message: 'the file system is read-only', hint: 'Build into another directory: --out DIR.' },
+  EFBIG: { message: 'the file system takes no file of this size', hint: 'Build into another directory: --out DIR.' },
   ENOTDIR: { message: 'a part of this path is a file', hint: 'Build into another directory: --out DIR.' },
   EEXIST: { message: 'a part of this path is a file', hint: 'Build into another directory: --out DIR.' },
   EISDIR: { message: 'this is a directory', hint: 'Move it away, or build into another directory.' },

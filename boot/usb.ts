@@ -55,7 +55,7 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
 
 type UsbLoaders = Loaders<(typeof LOADER_FILES)[number]>;
 
-/** Everything on the medium but what syslinux' installer adds, by path. */
+/** Everything on the medium but what syslinux's installer adds, by path. */
 async function filesOf(parts: MediumParts, loaders: UsbLoaders): Promise<Map<string, Source>> {
   return new Map<string, Source>([
     ...(await biosMenu('syslinux', parts, loaders)),

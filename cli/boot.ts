@@ -34,7 +34,7 @@ Exit status: 0 it is up, 1 the ready line did not come.
 Examples:
   mindi boot out/standalone/standalone.iso
   mindi boot standalone.iso --firmware uefi --as usb --memory 256
-  mindi boot standalone.iso --append 'expert ip=dhcp'
+  mindi boot standalone.img --append 'expert ip=dhcp toram'
   truncate -s 2G disk.img; mindi boot standalone.iso --drive disk.img --json`,
     )
     .action(async (image: string, { drive, device, json, ...options }: Options) => {

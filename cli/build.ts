@@ -11,7 +11,7 @@ interface Options {
 export function buildCommand(): Command {
   return new Command('build')
     .description('build the media a profile names')
-    .argument('<profile>', 'a built-in profile (standalone, minimal) or a YAML file')
+    .argument('<profile>', 'a built-in profile (standalone, usb, minimal) or a YAML file')
     .option('--out <dir>', 'where the images go; made with its parents when it is not there', 'out')
     .option('--json', 'print what was made as JSON')
     .addHelpText(
@@ -22,6 +22,7 @@ for the same inputs; set SOURCE_DATE_EPOCH to choose the time written on the med
 
 Examples:
   mindi build standalone --out /srv/rescue     the built-in profile for this machine
+  mindi build usb                              the same as an image for a USB stick
   mindi build web1.yaml                        your own, into ./out
   mindi build web1.yaml --json | jq -r '.media[].path'`,
     )

@@ -10,7 +10,7 @@ export function explainCommand(): Command {
   return new Command('explain')
     .description('tell why a module, firmware, program or file is on the media, or what would bring it')
     .argument('<name>', 'a module, a device’s modalias, a firmware file, a program, or a path on the media')
-    .argument('[profile]', 'a built-in profile (standalone, minimal) or a YAML file', 'standalone')
+    .argument('[profile]', 'a built-in profile (standalone, usb, minimal) or a YAML file', 'standalone')
     .option(
       '--kernel <kernel>',
       'auto, running, failsafe, a modules directory, a kernel image or package; the profile’s',

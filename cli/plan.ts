@@ -6,7 +6,7 @@ import { answer, answerJson, paint, size, table, talk } from './output.ts';
 export function planCommand(): Command {
   return new Command('plan')
     .description('show every file that would be on the media, why it is there, its size and hash; write nothing')
-    .argument('<profile>', 'a built-in profile (standalone, minimal) or a YAML file')
+    .argument('<profile>', 'a built-in profile (standalone, usb, minimal) or a YAML file')
     .option('--json', 'print the manifest as JSON')
     .addHelpText(
       'after',

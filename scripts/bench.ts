@@ -3,6 +3,7 @@ import { MindiError } from '../contract/error.ts';
 import { benchBoot } from './bench/boot.ts';
 import { type Bench, benchBuild, benchSize, benchWarm, newBench } from './bench/build.ts';
 import { machine } from './bench/measure.ts';
+import { benchMedia } from './bench/media.ts';
 import { benchPeers } from './bench/peers.ts';
 
 /**
@@ -14,6 +15,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<void>> = {
   warm: benchWarm,
   peers: benchPeers,
   size: benchSize,
+  media: benchMedia,
   boot: benchBoot,
 };
 
