@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeIso } from '../../boot/iso.ts';
-import { volumeId } from '../../boot/medium.ts';
+import { type MediumParts, volumeId } from '../../boot/medium.ts';
 import { type MenuFacts, menuModel } from '../../boot/menu.ts';
 import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
+import { makeUsb } from '../../boot/usb.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 
@@ -18,11 +19,13 @@ const STARTED = 'the local disk has started';
 let work: Scratch;
 const disks = { bios: '', uefi: '' };
 const isos = { waiting: '', hasty: '', silent: '' };
+let stick: string;
 
 beforeAll(async () => {
   work = await scratch('test');
   disks.bios = await biosDisk();
   disks.uefi = await uefiDisk();
+  stick = await menuOnly('stick', { timeout: 0 }, 'img');
   isos.waiting = await menuOnly('waiting', { timeout: 0 });
   isos.hasty = await menuOnly('hasty', { timeout: 2, default: 'local' });
   isos.silent = await menuOnly('silent', { timeout: 0, serial: false });
@@ -32,11 +35,11 @@ afterAll(() => work[Symbol.asyncDispose]());
 const at = (name: string) => join(work.path, name);
 
 /** A medium that is all menu: nothing here gets as far as its kernel. */
-async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>): Promise<string> {
+async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>, kind: 'iso' | 'img' = 'iso'): Promise<string> {
   await writeFile(at('nothing'), Buffer.alloc(300_000, 'x'));
   const facts = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' as const, ...boot };
-  const out = at(`${name}.iso`);
-  await makeIso({
+  const out = at(`${name}.${kind}`);
+  const parts: MediumParts = {
     out,
     volumeId: volumeId(name),
     epoch: 1700000000,
@@ -46,7 +49,9 @@ async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>): Promise
     stage2: null,
     extraFiles: {},
     menu: menuModel({ name, generator: 'mindi', machine: null, epoch: 1700000000, boot: facts }),
-  });
+  };
+  if (kind === 'iso') await makeIso(parts);
+  else await makeUsb(parts, { size: null, table: 'mbr' });
   return out;
 }
 
@@ -116,6 +121,15 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
     await sleep(1000);
     await machine.key('home', 'down', 'down', 'down', 'down', 'ret');
     await machine.waitForText(STARTED, PATIENCE);
+  });
+
+  it('is the same on a USB image', async () => {
+    await using machine = await start(firmware, stick, 'usb');
+    await machine.waitForText(SHOWN[firmware], PATIENCE);
+    await machine.waitForText(/Help +explain every entry/, PATIENCE);
+    await persist(() => machine.type(F1), machine.waitForText('Press Enter to go back to the menu', PATIENCE));
+    machine.type('\r');
+    await reboot(machine);
   });
 
   it('takes the default entry when its time is over', async () => {
