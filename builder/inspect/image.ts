@@ -69,11 +69,7 @@ export async function openImage(path: string, scratch: string): Promise<Image> {
   if (slice.size === 0) throw problem('the file is empty', path, 'image.empty');
   const kind = kindOf(slice);
   if (!kind)
-    throw problem(
-      'this is neither an ISO, nor a disk image with a FAT, nor an initrd, nor a squashfs',
-      path,
-      'image.unknown',
-    );
+    throw problem('this is neither an ISO, nor a USB image, nor an initrd, nor a squashfs', path, 'image.unknown');
   return open(kind, slice, { scratch, name: path, depth: 0 });
 }
 
