@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,6 +10,7 @@ import { log } from '../builder/log.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { readable } from './console.ts';
+import { driveArguments, type MachineType, nicArguments, twiceComma } from './controllers.ts';
 
 export type Firmware = 'bios' | 'uefi';
 export type Attachment = 'cdrom' | 'usb';
@@ -17,13 +18,17 @@ export type Attachment = 'cdrom' | 'usb';
 export interface MachineOptions {
   /** MiB; 512 when not given. */
   memory?: number;
+  /** q35 when not given. */
+  machine?: MachineType;
   firmware?: Firmware;
   /** The image the machine starts from, never written to. */
   medium?: { path: string; as: Attachment };
   /** Kernel and initrd to start without any boot loader. */
   direct?: { kernel: string; initrd: string; append: string };
-  /** Disk images, raw or qcow2, written to by the machine. */
+  /** Disk images, raw or qcow2, written to by the machine; `disk.img:megasas` is behind that one of CONTROLLERS. */
   drives?: readonly string[];
+  /** Network cards by their names in NICS; one of virtio when not given. */
+  nics?: readonly string[];
   /** More `-device` arguments, e.g. `megasas,id=s0`. */
   devices?: readonly string[];
   /** false: a machine without a serial port, whose console stays empty. */
@@ -45,7 +50,7 @@ const OVMF: readonly (readonly [code: string, variables: string])[] = [
 ];
 
 /**
- * Starts a virtual machine (q35, software emulation) whose serial port and QMP monitor are ours.
+ * Starts a virtual machine (software emulation) whose serial port and QMP monitor are ours.
  * @throws MindiError `tool.missing` without QEMU or OVMF, `qemu.failed` when QEMU refuses its arguments
  */
 export async function startMachine(options: MachineOptions): Promise<Machine> {
@@ -284,20 +289,21 @@ interface QmpReply {
 }
 
 async function qemuArguments(options: MachineOptions, folder: string): Promise<string[]> {
-  const { memory = DEFAULT_MEMORY, serial = true, more = [], devices = [] } = options;
+  const { memory = DEFAULT_MEMORY, machine = 'q35', nics = ['virtio'], serial = true } = options;
+  const { more = [], devices = [], drives = [] } = options;
   const console = [
     ...['-chardev', `stdio,id=console,signal=off,logfile=${join(folder, 'console.log')}`],
     ...['-serial', serial ? 'chardev:console' : 'none'],
   ];
   return [
-    ...['-machine', 'q35', '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
+    ...['-machine', machine, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
     ...['-no-reboot', '-device', 'qemu-xhci,id=usb', '-rtc', 'base=utc'],
-    ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
+    ...nicArguments(nics),
     ...console,
     ...(options.firmware === 'uefi' ? await uefi(folder) : []),
     ...(options.direct ? directBoot(options.direct) : []),
     ...(options.medium ? mediumDevice(options.medium) : []),
-    ...(options.drives ?? []).flatMap(drive),
+    ...driveArguments(drives, 2, machine),
     ...devices.flatMap((device) => ['-device', device]),
     ...more,
   ];
@@ -328,36 +334,6 @@ function mediumDevice({ path, as }: NonNullable<MachineOptions['medium']>): stri
   const device = as === 'cdrom' ? 'ide-cd,drive=medium,bootindex=1' : 'usb-storage,bus=usb.0,drive=medium,bootindex=1';
   const media = as === 'cdrom' ? 'media=cdrom' : 'media=disk';
   return ['-drive', `if=none,id=medium,format=raw,readonly=on,${media},file=${twiceComma(path)}`, '-device', device];
-}
-
-function drive(path: string, index: number): string[] {
-  const id = `disk${index}`;
-  return [
-    ...['-drive', `if=none,id=${id},format=${imageFormat(path)},file=${twiceComma(path)}`],
-    ...['-device', `virtio-blk-pci,drive=${id},bootindex=${index + 2}`],
-  ];
-}
-
-function imageFormat(path: string): 'raw' | 'qcow2' {
-  const start = Buffer.alloc(4);
-  try {
-    const file = openSync(path, 'r');
-    readSync(file, start, 0, 4, 0);
-    closeSync(file);
-  } catch (cause) {
-    throw new MindiError('this disk image cannot be read', {
-      code: 'drive.unreadable',
-      where: path,
-      hint: 'Make an empty one with `truncate -s 2G FILE`.',
-      cause,
-    });
-  }
-  return start.toString('latin1') === 'QFI\xfb' ? 'qcow2' : 'raw';
-}
-
-/** In QEMU's option lists a comma in a value is written twice. */
-function twiceComma(path: string): string {
-  return path.replaceAll(',', ',,');
 }
 
 function missingQemu(): MindiError {

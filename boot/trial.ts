@@ -3,6 +3,7 @@ import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { findReady, type ReadyReport } from '../contract/report.ts';
 import { attachments, takeKernel } from './bootable.ts';
+import type { MachineType } from './controllers.ts';
 import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from './qemu.ts';
 
 /** A boot of an image in QEMU up to its ready line. */
@@ -15,7 +16,11 @@ export interface TrialOptions {
   memory: number;
   /** Kernel parameters: kernel and initrd are then started without the image's boot loader. */
   append?: string;
+  /** As MachineOptions has them. */
   drives: readonly string[];
+  /** Network cards by their names in NICS; one of virtio when not given. */
+  nics?: readonly string[];
+  machine?: MachineType;
   devices: readonly string[];
   /** QEMU's name of the processor, `max` for all it can emulate; its plain one, x86-64-v1, when not given. */
   cpu?: string;
@@ -59,16 +64,19 @@ function attachment({ image, as }: TrialOptions): Attachment {
 
 async function machineOptions(options: TrialOptions, as: Attachment, folder: string): Promise<MachineOptions> {
   const { image, firmware, memory, append, drives, devices, cpu } = options;
-  const machine: MachineOptions = {
+  const { nics, machine } = options;
+  const all: MachineOptions = {
     firmware,
     memory,
     medium: { path: resolve(image), as },
     drives,
     devices,
     more: cpu ? ['-cpu', cpu] : [],
+    ...(nics ? { nics } : {}),
+    ...(machine ? { machine } : {}),
   };
-  if (append === undefined) return machine;
-  return { ...machine, direct: { ...(await takeKernel(image, folder)), append: `${CONSOLES} ${append}`.trim() } };
+  if (append === undefined) return all;
+  return { ...all, direct: { ...(await takeKernel(image, folder)), append: `${CONSOLES} ${append}`.trim() } };
 }
 
 const CONSOLES = 'console=tty0 console=ttyS0,115200';

@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { CONTROLLERS, MACHINE_TYPES, NICS } from '../boot/controllers.ts';
 import type { TrialOptions, TrialResult } from '../boot/trial.ts';
-import type { ReadyReport } from '../contract/report.ts';
+import { missingDeviceLine, missingRequestLine, type ReadyReport } from '../contract/report.ts';
 import { answer, answerJson, size, table, talk } from './output.ts';
 
-type Options = Omit<TrialOptions, 'image' | 'drives' | 'devices'> & {
+type Options = Omit<TrialOptions, 'image' | 'drives' | 'nics' | 'devices'> & {
   drive: string[];
+  nic?: string[];
   device: string[];
   json?: boolean;
 };
@@ -20,7 +22,14 @@ export function bootCommand(): Command {
     )
     .option('--memory <MiB>', 'RAM of the machine', wholeNumber, 512)
     .option('--append <parameters>', 'start kernel and initrd of the image directly, with these kernel parameters')
-    .option('--drive <file>', 'a disk image of the machine, which it may write to; may be repeated', collect, [])
+    .addOption(new Option('--machine <type>', 'its chips').choices(MACHINE_TYPES).default('q35'))
+    .option(
+      '--drive <file[:controller]>',
+      'a disk image of the machine, which it may write to, and what the disk is behind (default: virtio); may be repeated',
+      collect,
+      [],
+    )
+    .option('--nic <model>', 'a network card (default: one of virtio); may be repeated', collect)
     .option('--device <device>', 'one more device, as `qemu -device` takes it; may be repeated', collect, [])
     .option('--timeout <seconds>', 'how long the ready line may take', wholeNumber, 180)
     .option('--json', 'print the report as JSON')
@@ -29,24 +38,44 @@ export function bootCommand(): Command {
       `
 A boot menu is left at once with its default entry. The image is never written to.
 
+Controllers of --drive:
+${controllers()}
+
+Models of --nic:
+  ${Object.keys(NICS).join(', ')}
+
 Exit status: 0 it is up, 1 the ready line did not come.
 
 Examples:
   mindi boot out/standalone/standalone.iso
   mindi boot standalone.iso --firmware uefi --as usb --memory 256
   mindi boot standalone.img --append 'expert ip=dhcp toram'
-  truncate -s 2G disk.img; mindi boot standalone.iso --drive disk.img --json`,
+  truncate -s 2G disk.img; mindi boot standalone.iso --drive disk.img --json
+  mindi boot standalone.iso --drive disk.img:megasas --drive other.img:nvme --nic e1000e
+  mindi boot standalone.iso --machine pc --drive disk.img:ide --device usb-kbd`,
     )
-    .action(async (image: string, { drive, device, json, ...options }: Options) => {
+    .action(async (image: string, { drive, nic, device, json, ...options }: Options) => {
       const { tryBoot } = await import('../boot/trial.ts');
       talk(`mindi: booting ${image} in QEMU`);
-      const result = await tryBoot({ image, ...options, drives: drive, devices: device });
+      const result = await tryBoot({
+        image,
+        ...options,
+        drives: drive,
+        devices: device,
+        ...(nic ? { nics: nic } : {}),
+      });
       if (json) answerJson({ image, firmware: options.firmware, ...result });
       else answer(summary(result));
     });
 }
 
-function collect(value: string, values: string[]): string[] {
+function controllers(): string {
+  return Object.entries(CONTROLLERS)
+    .map(([name, { about }]) => `  ${name.padEnd(13)}${about}`)
+    .join('\n');
+}
+
+function collect(value: string, values: string[] = []): string[] {
   return [...values, value];
 }
 
@@ -56,7 +85,7 @@ function wholeNumber(value: string): number {
 }
 
 function summary({ seconds, report }: TrialResult): string {
-  const { memory, problems, missing } = report;
+  const { memory, problems, missing, requested } = report;
   const rows = [
     ['ready', `${seconds.toFixed(1)} s after QEMU's start, ${report.seconds.toFixed(1)} s after the kernel's`],
     ['medium', `${report.name}, second stage from ${report.medium ?? 'nowhere'}`],
@@ -64,10 +93,7 @@ function summary({ seconds, report }: TrialResult): string {
     ['init', `${report.runtime}, mode ${report.mode}`],
     ['memory', `${memory.total} MiB, ${memory.available} MiB available`],
     ...hardware(report),
-    ...listed(
-      'missing',
-      missing.map(({ device, modalias }) => `${device}: no module for ${modalias}`),
-    ),
+    ...listed('missing', [...missing.map(missingDeviceLine), ...requested.map(missingRequestLine)]),
     ...listed('problems', problems),
   ];
   return table(rows);
