@@ -21,6 +21,11 @@ export const FAMILIES: readonly Family[] = [
   { module: 'f2fs', wants: ['crypto-crc32'], source: 'fs/f2fs/super.c crypto_alloc_shash' },
   { module: 'libcrc32c', wants: ['crypto-crc32c'], source: 'lib/libcrc32c.c crypto_alloc_shash' },
   { module: 'crc_t10dif', wants: ['crypto-crct10dif'], source: 'lib/crc-t10dif.c crypto_alloc_shash' },
+  {
+    module: 'crc64_rocksoft',
+    wants: ['crypto-crc64-rocksoft'],
+    source: 'lib/crc64-rocksoft.c crypto_alloc_shash (Linux 5.18 to 6.13)',
+  },
   { module: 'libiscsi_tcp', wants: ['crypto-crc32c'], source: 'drivers/scsi/iscsi_tcp.c crypto_alloc_ahash' },
   {
     module: 'dm_crypt',
