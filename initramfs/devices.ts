@@ -39,11 +39,16 @@ export function newDevices(seen: Set<string>): Device[] {
       const path = join(BUSES, bus, 'devices', name);
       if (seen.has(path)) continue;
       seen.add(path);
-      const modalias = attribute(path, 'modalias');
+      const modalias = modaliasOf(path);
       if (modalias) found.push({ bus, name, modalias, path });
     }
   }
   return found;
+}
+
+/** Some buses (mmc, mdio) have no file for it and tell it only in their device events. */
+function modaliasOf(path: string): string {
+  return attribute(path, 'modalias') || (/^MODALIAS=(.+)$/m.exec(attribute(path, 'uevent'))?.[1] ?? '');
 }
 
 /** Name of the driver bound to a device's directory; '' when none is. */
@@ -56,7 +61,7 @@ export function driverOf(path: string): string {
 }
 
 /** These drive the device's face (disk, tape); what people call its driver sits above them on the way to the bus. */
-const FACES = new Set(['sd', 'sr', 'st', 'ch', 'ses', 'osst', 'sg', 'usb']);
+const FACES = new Set(['sd', 'sr', 'st', 'ch', 'ses', 'osst', 'sg', 'usb', 'mmcblk']);
 
 /** The driver of the adapter a class device (`/sys/class/net/eth0`, `/sys/block/sda`) belongs to; '' when nothing says. */
 export function adapterDriver(classPath: string): string {
