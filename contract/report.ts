@@ -11,7 +11,9 @@ export interface ReadyReport {
   /** Modules loaded by name, sorted. */
   modules: string[];
   /** Devices whose modalias no module on the media (nor built-in driver) answers. */
-  missing: { device: string; modalias: string }[];
+  missing: MissingDevice[];
+  /** What the kernel itself asked for (`fs-xfs`, `crypto-sha256`) and would have, were it not left out. */
+  requested: MissingRequest[];
   disks: { name: string; bytes: number; model: string; driver: string }[];
   nics: { name: string; mac: string; driver: string; link: boolean }[];
   tapes: { name: string; model: string }[];
@@ -21,6 +23,46 @@ export interface ReadyReport {
   medium: string | null;
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];
+}
+
+/** A module of this kernel that is not here, and why. */
+export interface MissingModule {
+  module: string;
+  why: string;
+}
+
+export interface MissingDevice {
+  /** Name on its bus: `0000:00:1f.2`. */
+  device: string;
+  modalias: string;
+  /** In words: `SATA controller 8086:2922`. */
+  name: string;
+  /** What would drive it; empty when this kernel has nothing for it. */
+  modules: MissingModule[];
+}
+
+export interface MissingRequest {
+  name: string;
+  modules: MissingModule[];
+}
+
+/** One line for people: `SATA controller 8086:2922 at 0000:00:1f.2: ahci is not here (left out by drivers.exclude)`. */
+export function missingDeviceLine({ device, name, modules }: MissingDevice): string {
+  return `${name} at ${device}: ${modules.length > 0 ? absence(modules) : 'this kernel has no driver for it'}`;
+}
+
+/** The same of a request: `fs-xfs for the kernel: xfs is not here (the profile does not choose it)`. */
+export function missingRequestLine({ name, modules }: MissingRequest): string {
+  return `${name} for the kernel: ${absence(modules)}`;
+}
+
+function absence(modules: readonly MissingModule[]): string {
+  const byReason = [...Map.groupBy(modules, ({ why }) => why)];
+  const parts = byReason.map(([why, some]) => {
+    const names = some.map(({ module }) => module).join(', ');
+    return `${names} ${some.length > 1 ? 'are' : 'is'} not here (${why})`;
+  });
+  return parts.join('; ');
 }
 
 /** Finds the ready line in console output. Returns undefined when there is none or its JSON is not whole yet. */

@@ -1,21 +1,38 @@
 import { type Boot, tell } from './boot.ts';
 import { forgetDevices, settleDevices } from './coldplug.ts';
+import { writeMissing } from './missing-file.ts';
+import { whatIsMissing } from './report.ts';
+import { requestsSize } from './requests.ts';
 import { tryMedium } from './second-stage.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
 
-const FOR_EVER = Number.POSITIVE_INFINITY;
+/** Milliseconds between looks at what is new. */
+const LOOK_EVERY = 1000;
 
-/** After ready: drivers for what is plugged in later, and the medium when it comes late. Never returns. */
+/**
+ * After ready: drivers for what is plugged in later, the medium when it comes late, and a word about what has no driver.
+ * Never returns.
+ */
 export async function watchDevices(boot: Boot): Promise<never> {
   let last = eventNumber();
+  let requests = requestsSize();
   while (true) {
-    await deviceEvent(last, FOR_EVER, 1000);
-    last = eventNumber();
-    forgetDevices(boot);
-    await settleDevices(boot);
-    await takeLateMedium(boot);
-    boot.modules.rest();
+    const event = await deviceEvent(last, LOOK_EVERY, LOOK_EVERY);
+    if (event) {
+      last = eventNumber();
+      await takeNewDevices(boot);
+    }
+    if (!event && requestsSize() === requests) continue;
+    requests = requestsSize();
+    for (const line of writeMissing(whatIsMissing(boot))) tell(boot, `MISSING: ${line}`);
   }
+}
+
+async function takeNewDevices(boot: Boot): Promise<void> {
+  forgetDevices(boot);
+  await settleDevices(boot);
+  await takeLateMedium(boot);
+  boot.modules.rest();
 }
 
 async function takeLateMedium(boot: Boot): Promise<void> {

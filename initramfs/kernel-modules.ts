@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fold, METADATA_FILES, type MetadataFile, ModuleTree } from 'node-kmod-deps/tree';
 import type { BootParameters } from '../contract/boot-parameters.ts';
+import { LEFT_OUT_FILE } from '../contract/left-out.ts';
+import type { MissingModule } from '../contract/report.ts';
 import { loadedModules } from './hardware.ts';
 import { InsmodPool } from './insmod-pool.ts';
+import { LeftOut } from './left-out.ts';
 import { log } from './log.ts';
 
 /** Shells that insert modules at the same time: drivers sleep while their hardware wakes up, so more than processors. */
@@ -27,6 +30,7 @@ export class KernelModules {
   /** Loadable modules only. What is built in takes long to read and matters only where nothing loadable answers. */
   #tree: ModuleTree;
   #whole: ModuleTree | undefined;
+  #leftOut: LeftOut | undefined;
 
   constructor(release: string, parameters: Pick<BootParameters, 'deny' | 'moduleOptions'>) {
     this.#directory = join('/usr/lib/modules', release);
@@ -48,6 +52,12 @@ export class KernelModules {
     if (this.#tree.lookup(nameOrAlias).length > 0) return true;
     this.#whole ??= this.#readTree(METADATA_FILES);
     return this.#whole.lookup(nameOrAlias).length > 0;
+  }
+
+  /** Modules of this kernel that would answer, were they on the media. */
+  leftOut(nameOrAlias: string): MissingModule[] {
+    this.#leftOut ??= new LeftOut(this.#text(LEFT_OUT_FILE) ?? '');
+    return this.#leftOut.find(nameOrAlias);
   }
 
   /** Inserts every module that answers one of the names or modaliases. Resolves when each is in or has failed. */
@@ -95,14 +105,7 @@ export class KernelModules {
   }
 
   #readTree(files: readonly MetadataFile[]): ModuleTree {
-    const read = (file: string) => {
-      try {
-        return readFileSync(join(this.#directory, file), 'utf8');
-      } catch {
-        return undefined;
-      }
-    };
-    const texts = Object.fromEntries(files.map((file) => [file, read(file)]));
+    const texts = Object.fromEntries(files.map((file) => [file, this.#text(file)]));
     try {
       return ModuleTree.fromTexts(texts, { directory: this.#directory });
     } catch (error) {
@@ -110,6 +113,14 @@ export class KernelModules {
         `The list of kernel modules is damaged (${(error as Error).message}): no driver can be loaded.`,
       );
       return ModuleTree.fromTexts({}, { directory: this.#directory });
+    }
+  }
+
+  #text(file: string): string | undefined {
+    try {
+      return readFileSync(join(this.#directory, file), 'utf8');
+    } catch {
+      return undefined;
     }
   }
 }

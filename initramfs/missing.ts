@@ -1,29 +1,8 @@
+import { BUSES_OF_USE } from '../contract/left-out.ts';
+import type { MissingDevice, MissingRequest } from '../contract/report.ts';
+import { describe } from './device-names.ts';
 import { type Device, driverOf } from './devices.ts';
-
-/**
- * Devices a rescue could need. Of all that asks for a driver, firmware tables, processors and sensors are left out:
- * the buses named here are those that lead to storage, network, tape and input.
- */
-const BUSES_OF_USE = new Set([
-  'pci',
-  'usb',
-  'virtio',
-  'scsi',
-  'hid',
-  'serio',
-  'pcmcia',
-  'mmc',
-  'sdio',
-  'firewire',
-  'xen',
-  'vmbus',
-  'nd',
-  'ssb',
-  'bcma',
-  'ccw',
-  'vio',
-  'of',
-]);
+import type { KernelModules } from './kernel-modules.ts';
 
 /** Kinds that work without a driver of their own. */
 const NEEDS_NO_DRIVER: readonly { pattern: RegExp; because: string }[] = [
@@ -32,6 +11,7 @@ const NEEDS_NO_DRIVER: readonly { pattern: RegExp; because: string }[] = [
   { pattern: /^pci:.*bc08sc(?!05)/, because: 'interrupt controllers, timers, clocks; 0805 is an SD card reader' },
   { pattern: /^pci:.*bc0Csc05/, because: 'SMBus: sensors' },
   { pattern: /^pci:.*bc11/, because: 'performance counters' },
+  { pattern: /^pci:.*bc04|^usb:.*ic(01|0E)/, because: 'sound and cameras' },
   { pattern: /^serio:ty01/, because: 'the port of a PS/2 mouse' },
   {
     pattern: /^scsi:t-0x(03|0c|0d)$/,
@@ -48,14 +28,29 @@ export function needsNoDriver(modalias: string, bootScreen: boolean): boolean {
   return NEEDS_NO_DRIVER.some(({ pattern }) => pattern.test(modalias));
 }
 
-/** Devices no driver took and `answered` knows no module or built-in driver for. */
+type Modules = Pick<KernelModules, 'answers' | 'leftOut'>;
+
+/** Devices no driver took and that no module on the media, nor a built-in driver, answers. */
 export function missingDevices(
   devices: readonly Device[],
-  answered: (modalias: string) => boolean,
+  modules: Modules,
   isBootScreen: (device: Device) => boolean,
-): { device: string; modalias: string }[] {
+): MissingDevice[] {
   return devices
     .filter((device) => !needsNoDriver(device.modalias, isBootScreen(device)))
-    .filter((device) => driverOf(device.path) === '' && !answered(device.modalias))
-    .map(({ name, modalias }) => ({ device: name, modalias }));
+    .filter((device) => driverOf(device.path) === '' && !modules.answers(device.modalias))
+    .map(({ name, modalias }) => {
+      return { device: name, modalias, name: describe(modalias), modules: modules.leftOut(modalias) };
+    });
+}
+
+/**
+ * What the kernel asked for in vain and a module that was left out would have been. It asks for much that no kernel has
+ * (`crypto-sha256-all`), and for what came later with the second stage.
+ */
+export function missingRequests(requests: readonly string[], modules: Modules): MissingRequest[] {
+  return requests
+    .filter((name) => !modules.answers(name))
+    .map((name) => ({ name, modules: modules.leftOut(name) }))
+    .filter((request) => request.modules.length > 0);
 }

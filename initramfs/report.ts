@@ -4,7 +4,8 @@ import type { Boot } from './boot.ts';
 import { attribute, type Device } from './devices.ts';
 import { disks, loadedModules, memory, nics, tapes } from './hardware.ts';
 import { uptime } from './log.ts';
-import { missingDevices } from './missing.ts';
+import { missingDevices, missingRequests } from './missing.ts';
+import { requestsInVain } from './requests.ts';
 
 /** What the ready line says of this machine and this boot. */
 export function readyReport(boot: Boot): ReadyReport {
@@ -15,13 +16,21 @@ export function readyReport(boot: Boot): ReadyReport {
     kernel: release(),
     runtime: runtime(),
     modules: loadedModules(),
-    missing: missingDevices(boot.devices, (modalias) => boot.modules.answers(modalias), isBootScreen),
+    ...whatIsMissing(boot),
     disks: disks(),
     nics: nics(),
     tapes: tapes(),
     memory: memory(),
     medium: boot.medium,
     problems: [...boot.problems, ...boot.modules.problems],
+  };
+}
+
+/** Devices without a driver, and what the kernel asked for in vain, as of now. */
+export function whatIsMissing({ devices, modules }: Boot): Pick<ReadyReport, 'missing' | 'requested'> {
+  return {
+    missing: missingDevices(devices, modules, isBootScreen),
+    requested: missingRequests(requestsInVain(), modules),
   };
 }
 

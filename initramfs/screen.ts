@@ -1,6 +1,6 @@
 import type { ReadyReport } from '../contract/report.ts';
 import type { RescueConfig } from '../contract/rescue-config.ts';
-import { describe } from './device-names.ts';
+import { missingLines } from './missing-file.ts';
 
 /** At most so many lines for one kind of thing: everything fits a screen of 25 lines. */
 const MOST = 3;
@@ -22,12 +22,7 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
       report.nics.map((nic) => words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable')),
     ],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
-    [
-      'Missing',
-      report.missing.map(
-        ({ device, modalias }) => `${describe(modalias)} at ${device}: this medium has no driver for it`,
-      ),
-    ],
+    ['Missing', missingLines(report)],
     ['Problems', report.problems],
   ];
   const always = new Set(['Medium', 'Disks', 'Network']);
@@ -59,7 +54,8 @@ function noMedium(config: RescueConfig): string {
 function section(name: string, lines: readonly string[]): string[] {
   const some = lines.length > 0 ? lines : ['none found'];
   const most = some.slice(0, MOST);
-  if (some.length > MOST) most.push(`and ${some.length - MOST} more, see /var/log/mindi.log`);
+  const where = name === 'Missing' ? 'mindi-missing lists them' : 'see /var/log/mindi.log';
+  if (some.length > MOST) most.push(`and ${some.length - MOST} more, ${where}`);
   return most.map((line, i) => `  ${(i === 0 ? name : '').padEnd(10)}${line}`);
 }
 

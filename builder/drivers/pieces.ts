@@ -1,3 +1,4 @@
+import { LEFT_OUT_FILE } from '../../contract/left-out.ts';
 import type { Entry } from '../../contract/manifest.ts';
 import type { KernelTree } from '../kernel/source.ts';
 import { joined, madeFile, type Piece } from '../piece.ts';
@@ -122,7 +123,8 @@ async function modulePiece(
 function metadataPiece(files: ReadonlyMap<string, string | Uint8Array>, release: string): Piece {
   const piece: Piece = { entries: [], contents: new Map() };
   for (const [file, content] of files) {
-    madeFile(piece, `${modulesOnMedia(release)}/${file}`, content, [{ rule: 'modules of the driver sets' }]);
+    const rule = file === LEFT_OUT_FILE ? 'init: names drivers that are missing' : 'modules of the driver sets';
+    madeFile(piece, `${modulesOnMedia(release)}/${file}`, content, [{ rule }]);
   }
   return piece;
 }

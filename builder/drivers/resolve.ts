@@ -64,6 +64,8 @@ export interface DriverSelection {
   dropped: Map<string, string>;
   /** What became of the names in the profile's lists and in driver sets of one's own, where it is worth telling. */
   fates: ListFates[];
+  /** All modules of the kernel that the excludes forbid: name, and the excluded one it needs or is. */
+  forbidden: Map<string, string>;
 }
 
 /**
@@ -102,7 +104,8 @@ async function resolve(options: ResolveDriversOptions): Promise<DriverSelection>
   const dropped = withoutExcluded(requests, excluded, broken);
   const found = await follow(tree, requests, new Set([...excluded, ...broken.keys()]));
   const chosen = [...sets, ...migration.sets];
-  return { ...selection(tree, chosen, found, dropped), fates: fatesOf(tree, options, chosen) };
+  const forbidden = new Map([...broken, ...[...excluded].map((name) => [name, name] as const)]);
+  return { ...selection(tree, chosen, found), dropped, forbidden, fates: fatesOf(tree, options, chosen) };
 }
 
 /** Takes the excluded out of the requests. Returns what goes with them, and the excluded module each needs. */
@@ -186,8 +189,7 @@ function selection(
   tree: ModuleTree,
   sets: readonly DriverSet[],
   { essential, modules, builtin, facts }: Found,
-  dropped: Map<string, string>,
-): Omit<DriverSelection, 'fates'> {
+): Omit<DriverSelection, 'dropped' | 'forbidden' | 'fates'> {
   const names = [...modules.keys()].sort();
   const selectedModule = (name: string): SelectedModule => ({
     path: tree.file(name) ?? '',
@@ -204,7 +206,6 @@ function selection(
     modules: new Map(names.map((name) => [name, selectedModule(name)])),
     builtin: new Map([...builtin].sort(([a], [b]) => (a < b ? -1 : 1))),
     firmware: firmwareOf(tree, facts, builtin),
-    dropped,
   };
 }
 

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import fs from 'fs-extra';
+import { formatLeftOut, LEFT_OUT_FILE } from '../../contract/left-out.ts';
 import { cached, hashOf } from '../cache.ts';
+import { leftOutModules } from './left-out.ts';
 import { moduleMetadata } from './metadata.ts';
 import { migrations } from './migrate.ts';
 import { type DriverSelection, type ResolveDriversOptions, resolveDrivers } from './resolve.ts';
@@ -21,7 +23,9 @@ export interface Selection extends DriverSelection {
 export type SelectionOptions = Omit<ResolveDriversOptions, 'tree'> & { modulesDir: string };
 
 /** What a selection is decided by besides its options: this code. Its files' times are enough to tell a change. */
-const CODE = ['.', '../../packages/node-kmod-deps/src'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const CODE = ['.', '../../contract', '../../packages/node-kmod-deps/src'].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
 /** depmod writes these whenever modules come or go. */
 const STAMPED = ['modules.dep', 'modules.alias', 'modules.softdep', 'modules.builtin', 'modules.order'];
 
@@ -44,6 +48,7 @@ async function select({ modulesDir, ...options }: SelectionOptions): Promise<Sel
   const tree = await openKernelTree(modulesDir);
   const selection = await resolveDrivers({ ...options, tree });
   const essential = await moduleMetadata(tree, selection.essential);
+  essential.set(LEFT_OUT_FILE, formatLeftOut(leftOutModules(tree, selection)));
   const all = await moduleMetadata(tree, selection.modules.keys());
   return { ...selection, metadata: { essential, all } };
 }

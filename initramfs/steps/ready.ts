@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { READY_PREFIX } from '../../contract/report.ts';
 import type { Step } from '../boot.ts';
 import { log } from '../log.ts';
+import { writeMissing } from '../missing-file.ts';
 import { readyReport } from '../report.ts';
 import { firstScreen } from '../screen.ts';
 
@@ -19,6 +20,7 @@ export const ready: Step = {
     log(line);
     // The line before may be unfinished: a kernel message, a firmware's menu.
     boot.consoles.write(`\n${line}\n`);
+    writeMissing(report);
     writeFileSync(SCREEN, firstScreen(report, boot.config));
     await boot.consoles.drain();
     await boot.consoles.giveShells();

@@ -6,10 +6,7 @@ import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
-
-/** Longer than anything here takes under software emulation on a busy machine. */
-const PATIENCE = 120;
-const CONSOLES = 'console=tty0 console=ttyS0,115200';
+import { CONSOLES, PATIENCE, shell } from './shell.ts';
 
 let work: Scratch;
 let direct: Omit<NonNullable<MachineOptions['direct']>, 'append'>;
@@ -27,18 +24,6 @@ async function booted(): Promise<Machine> {
   await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
   return machine;
-}
-
-let asked = 0;
-
-/** Types a command on the serial console and gives what it printed. */
-async function shell(machine: Machine, command: string): Promise<string> {
-  asked += 1;
-  const [begin, end] = [`begin-${asked}`, `end-${asked}`];
-  // The quotes keep the echo of what is typed from looking like what is printed.
-  machine.type(`echo 'begin'-${asked}; ${command}; echo 'end'-${asked}\r`);
-  const said = new RegExp(`^${begin}\\n([\\s\\S]*?)^${end}$`, 'm');
-  return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), PATIENCE);
 }
 
 describe('process 1', () => {

@@ -126,11 +126,4 @@ describe('other profiles', () => {
     expect(report.kernel).toMatch(/^6\.12\./);
     expect(report).toMatchObject({ problems: [], missing: [] });
   });
-
-  test('without the driver of the controller that holds the medium: up all the same, and says what is missing', async () => {
-    const { report } = await boot(await ownProfile('blind', 'extends: standalone\ndrivers: { exclude: [ahci] }\n'));
-    expect(report.medium).toBeNull();
-    expect(report.missing.map(({ modalias }) => modalias).join()).toMatch(/^pci:v00008086d00002922/);
-    expect(report.problems.join()).toMatch(/^The medium this boot image belongs to was not found/);
-  });
 });

@@ -1,0 +1,17 @@
+import type { Machine } from '../../boot/qemu.ts';
+
+/** Longer than anything takes under software emulation on a busy machine. */
+export const PATIENCE = 120;
+export const CONSOLES = 'console=tty0 console=ttyS0,115200';
+
+let asked = 0;
+
+/** Types a command on the serial console and gives what it printed. */
+export async function shell(machine: Machine, command: string): Promise<string> {
+  asked += 1;
+  const [begin, end] = [`begin-${asked}`, `end-${asked}`];
+  // The quotes keep the echo of what is typed from looking like what is printed.
+  machine.type(`echo 'begin'-${asked}; ${command}; echo 'end'-${asked}\r`);
+  const said = new RegExp(`^${begin}\\n([\\s\\S]*?)^${end}$`, 'm');
+  return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), PATIENCE);
+}
