@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ModuleTree, moduleName, type ProbeStep } from 'node-kmod-deps';
 import { expect } from 'vitest';
@@ -48,30 +50,45 @@ export async function expectLoadOrder(
   });
 }
 
-/** For modaliases made of every nth pattern: we find what modprobe -R finds. Returns how many were compared. */
+/**
+ * For modaliases of real machines and those made of every nth pattern: we find what modprobe -R finds. Returns how many
+ * were compared.
+ */
 export async function expectAliases(
   tree: ModuleTree,
   modprobe: ReturnType<typeof modprobeOf>,
   nth: number,
 ): Promise<number> {
-  const patterns = [...tree.aliases, ...tree.builtinAliases]
-    .filter((_, i) => i % nth === 0)
-    .map(({ pattern }) => pattern);
-  const others = [
-    'crypto-crc32c',
-    'cbc(aes)',
-    'symbol:scsi_add_lun',
-    'net-pf-10',
-    'nosuch',
-    'sd-mod',
-    'i8042',
-    'fs-ext4',
-  ];
-  const modaliases = [...new Set([...patterns.map(concrete), ...others])];
+  const patterns = [...tree.aliases, ...tree.builtinAliases].filter((_, i) => i % nth === 0);
+  const made = patterns.flatMap(({ pattern }, i) => concrete(pattern, FILLINGS[i % FILLINGS.length] ?? ''));
+  const modaliases = [...new Set([...made, ...realModaliases(), ...NAMES])];
   await eachOf(modaliases, async (alias) => {
     expect([alias, ...tree.matchAlias(alias)]).toEqual([alias, ...new Set(await modprobe('-R', alias))]);
   });
   return modaliases.length;
+}
+
+/** What else the kernel and people ask for. */
+const NAMES = [
+  'crypto-crc32c',
+  'cbc(aes)',
+  'symbol:scsi_add_lun',
+  'net-pf-10',
+  'nosuch',
+  'sd-mod',
+  'i8042',
+  'fs-ext4',
+  'char-major-9-0',
+];
+
+/** Modaliases of the hardware files and of QEMU's devices. */
+export function realModaliases(): string[] {
+  const fixtures = join(import.meta.dirname, 'fixtures');
+  const files = readdirSync(join(fixtures, 'hardware')).filter((name) => name.endsWith('.json'));
+  const machines = files.map((name) => JSON.parse(readFileSync(join(fixtures, 'hardware', name), 'utf8')));
+  const qemu = readFileSync(join(fixtures, 'qemu-modaliases.txt'), 'utf8').split('\n');
+  const lines = qemu.filter((line) => line && !line.startsWith('#'));
+  return [...new Set([...machines.flatMap(({ modaliases }) => modaliases as string[]), ...lines])].sort();
 }
 
 /** `insmod /lib/…/sd-mod.ko ` -> `sd_mod`; `builtin ext4` stays. */
@@ -83,12 +100,16 @@ function stepName(step: ProbeStep): string {
   return step.action === 'builtin' ? `builtin ${step.name}` : step.name;
 }
 
-/** A modalias that a pattern matches: `pci:v00008086d*bc[0-9]` -> `pci:v00008086d0bc0`. */
-function concrete(pattern: string): string {
-  return pattern
+/** What stands for `*`. */
+const FILLINGS = ['0', '', '1F'];
+
+/** A modalias that a pattern matches, and one that is a letter short of it: `pci:v00008086d*bc[0-9]`. */
+export function concrete(pattern: string, filling: string): [string, string] {
+  const whole = pattern
     .replace(/\[(.)[^\]]*\]/g, '$1')
-    .replaceAll('*', '0')
+    .replaceAll('*', filling)
     .replaceAll('?', '7');
+  return [whole, whole.slice(0, -1)];
 }
 
 async function eachOf<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
