@@ -2,6 +2,7 @@ import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { benchBoot } from './bench/boot.ts';
 import { type Bench, benchBuild, benchSize, benchWarm, newBench } from './bench/build.ts';
+import { benchDrivers } from './bench/drivers.ts';
 import { machine } from './bench/measure.ts';
 import { benchMedia } from './bench/media.ts';
 import { benchPeers } from './bench/peers.ts';
@@ -17,6 +18,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<void>> = {
   size: benchSize,
   media: benchMedia,
   boot: benchBoot,
+  drivers: benchDrivers,
 };
 
 const asked = process.argv.slice(2);

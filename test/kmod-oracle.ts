@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type ModuleTree, moduleName, type ProbeStep } from 'node-kmod-deps';
 import { expect } from 'vitest';
+import { modaliasOf, realModaliases } from './modaliases.ts';
 
 /** Programs are small and machines have few processors. */
 const AT_ONCE = 4;
@@ -60,7 +59,9 @@ export async function expectAliases(
   nth: number,
 ): Promise<number> {
   const patterns = [...tree.aliases, ...tree.builtinAliases].filter((_, i) => i % nth === 0);
-  const made = patterns.flatMap(({ pattern }, i) => concrete(pattern, FILLINGS[i % FILLINGS.length] ?? ''));
+  const made = patterns
+    .flatMap(({ pattern }, i) => modaliasOf(pattern, i))
+    .flatMap((alias) => [alias, alias.slice(0, -1)]);
   const modaliases = [...new Set([...made, ...realModaliases(), ...NAMES])];
   await eachOf(modaliases, async (alias) => {
     expect([alias, ...tree.matchAlias(alias)]).toEqual([alias, ...new Set(await modprobe('-R', alias))]);
@@ -81,16 +82,6 @@ const NAMES = [
   'char-major-9-0',
 ];
 
-/** Modaliases of the hardware files and of QEMU's devices. */
-export function realModaliases(): string[] {
-  const fixtures = join(import.meta.dirname, 'fixtures');
-  const files = readdirSync(join(fixtures, 'hardware')).filter((name) => name.endsWith('.json'));
-  const machines = files.map((name) => JSON.parse(readFileSync(join(fixtures, 'hardware', name), 'utf8')));
-  const qemu = readFileSync(join(fixtures, 'qemu-modaliases.txt'), 'utf8').split('\n');
-  const lines = qemu.filter((line) => line && !line.startsWith('#'));
-  return [...new Set([...machines.flatMap(({ modaliases }) => modaliases as string[]), ...lines])].sort();
-}
-
 /** `insmod /lib/…/sd-mod.ko ` -> `sd_mod`; `builtin ext4` stays. */
 function shown(line: string): string {
   return line.startsWith('insmod ') ? moduleName(line.slice('insmod '.length).trim()) : line.trim();
@@ -98,18 +89,6 @@ function shown(line: string): string {
 
 function stepName(step: ProbeStep): string {
   return step.action === 'builtin' ? `builtin ${step.name}` : step.name;
-}
-
-/** What stands for `*`. */
-const FILLINGS = ['0', '', '1F'];
-
-/** A modalias that a pattern matches, and one that is a letter short of it: `pci:v00008086d*bc[0-9]`. */
-export function concrete(pattern: string, filling: string): [string, string] {
-  const whole = pattern
-    .replace(/\[(.)[^\]]*\]/g, '$1')
-    .replaceAll('*', filling)
-    .replaceAll('?', '7');
-  return [whole, whole.slice(0, -1)];
 }
 
 async function eachOf<T>(items: readonly T[], check: (item: T) => Promise<void>): Promise<void> {
