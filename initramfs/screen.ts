@@ -14,6 +14,7 @@ const MODE_TEXT: Record<string, string[]> = {
 
 /** The first screen for people: what this medium is, what was found, what is missing, and what can be done now. */
 export function firstScreen(report: ReadyReport, config: RescueConfig): string {
+  const missing = missingLines(report);
   const rows: [string, string[]][] = [
     ['Medium', [report.medium ? checked(report.medium) : noMedium(config)]],
     ['Disks', report.disks.map((disk) => words(disk.name, bytes(disk.bytes), disk.model, driver(disk.driver)))],
@@ -22,7 +23,7 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
       report.nics.map((nic) => words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable')),
     ],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
-    ['Missing', missingLines(report)],
+    ['Missing', missing],
     ['Problems', report.problems],
   ];
   const always = new Set(['Medium', 'Disks', 'Network']);
@@ -33,6 +34,7 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
     `Linux ${report.kernel}, ${report.runtime}, ${report.memory.total} MiB of memory (${report.memory.available} free), up in ${report.seconds.toFixed(1)} s`,
     ...shown.flatMap(([name, lines]) => section(name, lines)),
     ...(MODE_TEXT[report.mode] ?? []),
+    ...(missing.length > 0 ? ["'mindi-missing' lists what is missing, now or when it is asked for later."] : []),
     "This is a shell. Type 'exit' to restart the machine, 'poweroff' to switch it off. Log: /var/log/mindi.log",
     '',
   ].join('\n');
@@ -54,8 +56,7 @@ function noMedium(config: RescueConfig): string {
 function section(name: string, lines: readonly string[]): string[] {
   const some = lines.length > 0 ? lines : ['none found'];
   const most = some.slice(0, MOST);
-  const where = name === 'Missing' ? 'mindi-missing lists them' : 'see /var/log/mindi.log';
-  if (some.length > MOST) most.push(`and ${some.length - MOST} more, ${where}`);
+  if (some.length > MOST) most.push(`and ${some.length - MOST} more, see /var/log/mindi.log`);
   return most.map((line, i) => `  ${(i === 0 ? name : '').padEnd(10)}${line}`);
 }
 
