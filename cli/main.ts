@@ -14,6 +14,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./drivers.ts')).driversCommand(),
   async () => (await import('./explain.ts')).explainCommand(),
   async () => (await import('./probe.ts')).probeCommand(),
+  async () => (await import('./coverage.ts')).coverageCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),

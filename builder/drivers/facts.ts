@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import fs from 'fs-extra';
-import { type ModuleTree, modinfoValues, readImports, readModinfo } from 'node-kmod-deps';
+import { type Modinfo, type ModuleTree, modinfoValues, readImports, readModinfo } from 'node-kmod-deps';
 import pLimit from 'p-limit';
 import { cacheDirectory, hashOf, writeBeside } from '../cache.ts';
+import { recordedModules } from './recorded.ts';
 import type { Importers } from './selector.ts';
 
 /** What only a module's own .modinfo says. */
@@ -20,20 +21,29 @@ type Cached<T> = Record<string, [Stamp, T]>;
 const AT_ONCE = 8;
 
 /**
- * Reads .modinfo of the modules, in parallel, and remembers it in mindi's cache. Modules whose files are not there (a
- * tree that is only metadata) have no facts.
+ * Reads .modinfo of the modules, in parallel, and remembers it in mindi's cache. For modules whose files are not there (a
+ * tree that is only metadata) the tree's record answers; without one they have no facts.
  */
 export async function moduleFacts(tree: ModuleTree, names: readonly string[]): Promise<Map<string, ModuleFacts>> {
-  return await remembered('modinfo', tree, names, async (file) => {
-    const modinfo = await readModinfo(file);
-    const weakdeps = modinfoValues(modinfo, 'weakdep').flatMap((value) => value.split(/\s+/).filter(Boolean));
-    return { firmware: modinfoValues(modinfo, 'firmware'), weakdeps };
-  });
+  const facts = await remembered('modinfo', tree, names, async (file) => factsOf(await readModinfo(file)));
+  if (facts.size === names.length) return facts;
+  const recorded = recordedModules(tree);
+  for (const name of names) {
+    const record = facts.has(name) ? undefined : recorded.get(name);
+    if (record) facts.set(name, { firmware: record.firmware, weakdeps: record.weakdeps });
+  }
+  return facts;
+}
+
+/** Of one module's .modinfo. */
+export function factsOf(modinfo: Modinfo): ModuleFacts {
+  const weakdeps = modinfoValues(modinfo, 'weakdep').flatMap((value) => value.split(/\s+/).filter(Boolean));
+  return { firmware: modinfoValues(modinfo, 'firmware'), weakdeps };
 }
 
 /**
  * Which modules import a symbol. Where a module exports it, only those that need that module are read. Where the files
- * are not there, all of these count.
+ * are not there the tree's record answers; without one all of these count.
  */
 export function importersOf(tree: ModuleTree): Importers {
   return async (symbol, among) => {
@@ -42,9 +52,15 @@ export function importersOf(tree: ModuleTree): Importers {
     const known = await remembered(`imports-${symbol}`, tree, candidates, async (file) =>
       (await readImports(file)).includes(symbol),
     );
-    if (known.size === 0) return exporter ? [...candidates] : [];
+    if (known.size === 0) return importersOnRecord(tree, symbol, candidates) ?? (exporter ? [...candidates] : []);
     return candidates.filter((name) => known.get(name));
   };
+}
+
+function importersOnRecord(tree: ModuleTree, symbol: string, candidates: readonly string[]): string[] | undefined {
+  const recorded = recordedModules(tree);
+  const said = candidates.some((name) => recorded.get(name)?.imports);
+  return said ? candidates.filter((name) => recorded.get(name)?.imports?.includes(symbol)) : undefined;
 }
 
 /** `read` for each module's file, but only where the cache does not know the answer for that very file. */

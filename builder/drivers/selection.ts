@@ -10,6 +10,7 @@ import { cached, hashOf } from '../cache.ts';
 import { leftOutModules } from './left-out.ts';
 import { moduleMetadata } from './metadata.ts';
 import { migrations } from './migrate.ts';
+import { RECORD } from './recorded.ts';
 import { type DriverSelection, type ResolveDriversOptions, resolveDrivers } from './resolve.ts';
 import { ALWAYS_SET } from './scope.ts';
 import { loadDriverSets } from './sets.ts';
@@ -26,8 +27,8 @@ export type SelectionOptions = Omit<ResolveDriversOptions, 'tree'> & { modulesDi
 const CODE = ['.', '../../contract', '../../packages/node-kmod-deps/src'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 );
-/** depmod writes these whenever modules come or go. */
-const STAMPED = ['modules.dep', 'modules.alias', 'modules.softdep', 'modules.builtin', 'modules.order'];
+/** depmod writes these whenever modules come or go; the last stands for modules that are not there. */
+const STAMPED = ['modules.dep', 'modules.alias', 'modules.softdep', 'modules.builtin', 'modules.order', RECORD];
 
 /**
  * resolveDrivers with its metadata, remembered while the kernel's modules.*, the sets and this code stay the same: a

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type ModuleTree, moduleSize } from 'node-kmod-deps';
 import pLimit from 'p-limit';
+import { recordedModules } from './recorded.ts';
 import { resolveDrivers } from './resolve.ts';
 import { loadDriverSets } from './sets.ts';
 import { kmodErrors } from './tree.ts';
@@ -44,8 +45,8 @@ export async function summarizeSets(tree: ModuleTree, names: readonly string[]):
   return summaries;
 }
 
-/** Each module's size is read once, however many sets have it. */
-class ModuleSizes {
+/** Bytes of modules, decompressed. Each module's size is read once, however often it is asked for. */
+export class ModuleSizes {
   readonly #tree: ModuleTree;
   readonly #limit = pLimit(4);
   readonly #sizes = new Map<string, Promise<number | null>>();
@@ -55,11 +56,12 @@ class ModuleSizes {
   }
 
   async sum(names: readonly string[]): Promise<number | null> {
-    const sizes = await Promise.all(names.map((name) => this.#of(name)));
+    const sizes = await Promise.all(names.map((name) => this.of(name)));
     return sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   }
 
-  #of(name: string): Promise<number | null> {
+  /** Null for a module whose file is not there and whose size is not on record. */
+  of(name: string): Promise<number | null> {
     const known = this.#sizes.get(name) ?? this.#limit(() => this.#read(name));
     this.#sizes.set(name, known);
     return known;
@@ -67,7 +69,8 @@ class ModuleSizes {
 
   async #read(name: string): Promise<number | null> {
     const file = this.#tree.file(name);
-    return file !== undefined && (await isFile(file)) ? await moduleSize(file) : null;
+    if (file !== undefined && (await isFile(file))) return await moduleSize(file);
+    return recordedModules(this.#tree).get(name)?.size ?? null;
   }
 }
 

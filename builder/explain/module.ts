@@ -157,8 +157,17 @@ async function linesThatTakeAway(name: string, { tree, profile }: DriverInputs):
 /** Of these sets, the ones that bring the module themselves. */
 async function setsWith(name: string, sets: readonly string[], { tree }: DriverInputs): Promise<string[]> {
   const found: string[] = [];
-  for (const set of new Set(sets)) {
-    if ((await resolveDrivers({ tree, sets: [set] })).modules.has(name)) found.push(set);
-  }
+  for (const set of new Set(sets)) if ((await modulesOfSet(set, tree)).has(name)) found.push(set);
   return found;
+}
+
+const setsOfTrees = new WeakMap<ModuleTree, Map<string, Promise<ReadonlySet<string>>>>();
+
+/** Resolved once a kernel: coverage asks for many names. */
+function modulesOfSet(set: string, tree: ModuleTree): Promise<ReadonlySet<string>> {
+  const known = setsOfTrees.get(tree) ?? new Map<string, Promise<ReadonlySet<string>>>();
+  setsOfTrees.set(tree, known);
+  const names = known.get(set) ?? resolveDrivers({ tree, sets: [set] }).then(({ modules }) => new Set(modules.keys()));
+  known.set(set, names);
+  return names;
 }

@@ -16,9 +16,9 @@ interface AptPackage {
 /**
  * One way to ask apt. All of them keep apt's caches below mindi's own cache and never write to the system's, so that no
  * root is needed: `system` reads the lists this machine has, `updated` fetches lists from this machine's sources into a
- * place of its own, `named` does so from the sources given.
+ * place of its own, `named` does so from the sources given, for another architecture where one is named.
  */
-type View = { kind: 'system' } | { kind: 'updated' } | { kind: 'named'; source: string };
+type View = { kind: 'system' } | { kind: 'updated' } | { kind: 'named'; source: string; architecture?: string };
 
 /** `name`, `name:arch`, `name=version`. */
 const PACKAGE_NAME = /^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?(=[A-Za-z0-9.+:~-]+)?$/;
@@ -77,10 +77,16 @@ async function fetchFromAny(
 
 /**
  * The same from the given sources alone: another suite's kernel, whatever this machine knows under that name.
+ * @param architecture Debian's name of it; this machine's if not given
  * @throws MindiError `kernel.package-unknown`, `tool.missing`, or apt's own words
  */
-export function fetchFromSource(name: string, directory: string, source: string): Promise<string[]> {
-  return fetchFrom({ kind: 'named', source }, name, directory, KERNEL_PART);
+export function fetchFromSource(
+  name: string,
+  directory: string,
+  source: string,
+  architecture?: string,
+): Promise<string[]> {
+  return fetchFrom({ kind: 'named', source, ...(architecture ? { architecture } : {}) }, name, directory, KERNEL_PART);
 }
 
 async function fetchFrom(view: View, name: string, directory: string, follow: RegExp | null): Promise<string[]> {
@@ -128,7 +134,7 @@ function apt(program: string, config: string, args: string[], cwd: string, accep
 async function writeConfig(view: View): Promise<string> {
   // Each set of sources has lists of its own: apt forgets those of all others.
   const place = resolve(
-    cacheDirectory('apt', view.kind === 'named' ? `named-${hashOf(view.source).slice(0, 12)}` : view.kind),
+    cacheDirectory('apt', view.kind === 'named' ? `named-${hashOf([view.source, view.architecture]).slice(0, 12)}` : view.kind),
   );
   await fs.ensureDir(join(place, 'cache', 'archives', 'partial'));
   const lines = [
@@ -147,6 +153,8 @@ async function writeConfig(view: View): Promise<string> {
     await replace(join(place, 'sources.list'), view.source);
     lines.push(`Dir::Etc::SourceList "${place}/sources.list";`, 'Dir::Etc::SourceParts "/dev/null";');
     lines.push('Dir::State::status "/dev/null";');
+    const { architecture } = view;
+    if (architecture) lines.push(`APT::Architecture "${architecture}";`, `APT::Architectures { "${architecture}"; };`);
   }
   const config = join(place, 'apt.conf');
   await replace(config, `${lines.join('\n')}\n`);

@@ -35,7 +35,7 @@ export async function unpackKernel(files: readonly string[]): Promise<UnpackedKe
   await fs.ensureDir(cacheDirectory('kernels'));
   const temporary = await fs.mkdtemp(`${tree}.part-`);
   try {
-    await fillTree(temporary, files);
+    await unpackInto(temporary, files);
     await moveIntoPlace(temporary, tree);
   } finally {
     await fs.remove(temporary);
@@ -58,7 +58,8 @@ export async function readUnpacked(tree: string): Promise<UnpackedKernel | undef
   }
 }
 
-async function contentKey(files: readonly string[]): Promise<string> {
+/** Hex hash over the files' contents, whatever their names and order. @throws MindiError `kernel.package-missing` */
+export async function contentKey(files: readonly string[]): Promise<string> {
   const hashes: string[] = [];
   for (const file of files) {
     try {
@@ -87,7 +88,11 @@ async function moveIntoPlace(temporary: string, tree: string): Promise<void> {
   }
 }
 
-async function fillTree(tree: string, files: readonly string[]): Promise<void> {
+/**
+ * Unpacks the packages of one kernel into an existing directory and runs depmod there.
+ * @throws MindiError as unpackKernel does
+ */
+export async function unpackInto(tree: string, files: readonly string[]): Promise<UnpackedKernel> {
   const modules = join(tree, 'usr', 'lib', 'modules');
   await fs.ensureDir(modules);
   let found: { path: string; release: string } | undefined;
@@ -112,6 +117,7 @@ async function fillTree(tree: string, files: readonly string[]): Promise<void> {
     origin,
   };
   await fs.writeJson(join(tree, RECORD), record);
+  return { release: found.release, image: join(tree, found.path), modulesDir: own, origin };
 }
 
 /** Documentation, headers and debug symbols: not needed, and big. */

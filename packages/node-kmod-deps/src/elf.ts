@@ -80,6 +80,11 @@ export class ElfObject {
     this.#names = this.#content(this.#sections[names] as Section);
   }
 
+  /** Bytes of the whole object. */
+  get size(): number {
+    return this.#bytes.size;
+  }
+
   /** The content of a section, or undefined when there is none of that name. */
   section(name: string): Buffer | undefined {
     const found = this.#sections.find((section) => text(this.#names, section.name) === name);

@@ -38,6 +38,24 @@ export async function readImports(path: string, options: ReadOptions = {}): Prom
   return await withModule(path, options, (elf) => elf.undefinedSymbols());
 }
 
+/** What one reading of a module tells. */
+export interface ModuleSummary {
+  modinfo: Modinfo;
+  /** Symbols it imports. */
+  imports: string[];
+  /** Bytes, decompressed. */
+  size: number;
+}
+
+/** `readModinfo`, `readImports` and the size at once: a compressed module is decompressed only once. @throws as readImports */
+export async function readSummary(path: string, options: ReadOptions = {}): Promise<ModuleSummary> {
+  return await withModule(path, options, (elf) => ({
+    modinfo: modinfoOf(elf),
+    imports: elf.undefinedSymbols(),
+    size: elf.size,
+  }));
+}
+
 /** The module's bytes, decompressed. @throws KmodError module.unreadable, module.not-elf, module.compression, module.too-big */
 export async function readModule(path: string, options: ReadOptions = {}): Promise<Buffer> {
   const bytes = await readDecompressed(path, options.maxBytes);

@@ -1,0 +1,124 @@
+import type { Column, Coverage, Row } from '../builder/coverage/types.ts';
+import { counted, type Gap, gapsOf, isCovered, score, shortName, verdict, WORDS, whyAndHow } from '../builder/coverage/words.ts';
+import { paint, table } from './output.ts';
+
+/** Columns of the terminals people have at a rack. */
+const WIDTH = 80;
+
+/** The answer for a terminal: what is uncovered first, then one line a kernel, then the machines' devices. */
+export function coverageText(coverage: Coverage): string {
+  const { failing, informing } = gapsOf(coverage);
+  return [
+    headline(coverage),
+    gapLines('Uncovered', failing, 'red'),
+    gapLines('Uncovered, only for information', informing, 'yellow'),
+    problemLines(coverage.kernels),
+    kernelTable(coverage),
+    ...machineTables(coverage),
+    needlessLines(coverage),
+    notes(coverage),
+  ]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
+function headline(coverage: Coverage): string {
+  const mark = coverage.covered ? paint('green', 'covered') : paint('red', 'NOT covered');
+  return wrapped(`${coverage.subject}: ${mark}, ${verdict(coverage)}`);
+}
+
+function gapLines(title: string, gaps: readonly Gap[], colour: 'red' | 'yellow'): string {
+  if (gaps.length === 0) return '';
+  // The same device for the same reason on several kernels is one thing to mend.
+  const groups = Map.groupBy(gaps, ({ row, cell }) => `${row.id}\n${cell.status}\n${whyAndHow(cell)}`);
+  const lines = [...groups.values()].map((group) => {
+    const { row, cell } = group[0] as Gap;
+    const on = group.map(({ kernel }) => kernel.name).join(', ');
+    const machine = row.machine === null ? '' : ` of ${row.machine}`;
+    const head = `${shortName(row)}${machine} on ${on}: ${WORDS[cell.status]}`;
+    return [`  ${head}`, ...[whyAndHow(cell)].filter(Boolean).map((text) => `    ${text}`)].map(wrapped).join('\n');
+  });
+  return [paint(colour, `${title} (${gaps.length}):`), ...lines].join('\n');
+}
+
+function problemLines(kernels: readonly Column[]): string {
+  const lost = kernels.filter(({ problem }) => problem !== null);
+  if (lost.length === 0) return '';
+  const lines = lost.map(({ name, problem, fails }) => wrapped(`  ${name}${fails ? '' : ' (for information)'}: ${problem}`));
+  return [paint('yellow', 'Kernels that cannot be had:'), ...lines].join('\n');
+}
+
+function kernelTable({ kernels, rows }: Coverage): string {
+  const head = ['kernel', 'release', 'covered', 'module', 'built in', 'excepted', ''];
+  const lines = kernels.map((kernel) => {
+    const { covered, of } = score(kernel, rows);
+    const { module, builtin, excepted } = kernel.counts;
+    const state = kernel.fails ? paint('red', 'fails') : kernel.uncovered === 'inform' ? 'informs' : '';
+    const counts = kernel.problem === null ? [`${covered}/${of}`, ...[module, builtin, excepted].map(String)] : ['-', '-', '-', '-'];
+    return [cut(kernel.name, 16), cut(release(kernel), 22), ...counts, state];
+  });
+  return table([head, ...lines], [2, 3, 4, 5]);
+}
+
+const release = ({ release: text, derived }: Column): string => `${text ?? '-'}${derived ? '*' : ''}`;
+
+/** One table a machine; its kernels are columns where there are few. */
+function machineTables({ rows, kernels }: Coverage): string[] {
+  const machines = Map.groupBy(
+    rows.filter(({ machine }) => machine !== null),
+    ({ machine }) => machine,
+  );
+  return [...machines].flatMap(([machine, devices]) =>
+    kernels.filter(({ problem }) => problem === null).map((kernel) => machineTable(machine ?? '', kernel, devices)),
+  );
+}
+
+function machineTable(machine: string, kernel: Column, devices: readonly Row[]): string {
+  const needed = devices.filter(({ required }) => required);
+  const ranked = needed.toSorted((a, b) => rank(a, kernel) - rank(b, kernel));
+  const lines = ranked.map((row) => {
+    const cell = row.cells[kernel.name];
+    const lacks = cell?.firmware && cell.firmware.present.length === 0 ? ', no firmware' : '';
+    const state = cell ? `${WORDS[cell.status]}${lacks}` : '';
+    return [row.group, cut(shortName(row), 33), cut(cell?.module ?? '-', 16), state];
+  });
+  const others = devices.length - needed.length;
+  const bare = devices.filter(({ required, cells }) => !required && cells[kernel.name] && !isCovered(cells[kernel.name] as never));
+  const rest =
+    others > 0
+      ? `\nOf ${counted(others, 'other device')}, no rescue needs them, ${bare.length} have no driver here.`
+      : '';
+  return `${paint('bold', `${machine} on ${kernel.name}`)}\n${table(lines)}${rest}`;
+}
+
+const rank = (row: Row, kernel: Column): number => {
+  const cell = row.cells[kernel.name];
+  return cell && isCovered(cell) ? 1 : 0;
+};
+
+function needlessLines({ needless }: Coverage): string {
+  if (needless.length === 0) return '';
+  const lines = needless.map(({ kernel, module, reason }) => wrapped(`  ${module} on ${kernel}: ${reason}`));
+  return [paint('yellow', 'Exceptions not needed any more, the driver is there:'), ...lines].join('\n');
+}
+
+function notes({ kernels, needNone }: Coverage): string {
+  return [
+    ...(kernels.some(({ derived }) => derived) ? ['* derived from the configuration, not from the kernel itself'] : []),
+    ...(needNone > 0 ? [`${counted(needNone, 'device')} left out: no module is meant to drive them`] : []),
+  ].join('\n');
+}
+
+const cut = (text: string, columns: number): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text);
+
+/** Breaks at spaces; what follows is indented two columns more. Words longer than a line stay whole. */
+function wrapped(text: string): string {
+  const indent = ' '.repeat(text.length - text.trimStart().length);
+  const lines: string[] = [];
+  for (const word of text.trim().split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`${indent}${last === undefined ? '' : '  '}${word}`);
+  }
+  return lines.join('\n');
+}
