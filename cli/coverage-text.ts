@@ -1,5 +1,17 @@
 import type { Column, Coverage, Row } from '../builder/coverage/types.ts';
-import { counted, type Gap, gapsOf, isCovered, score, shortName, verdict, WORDS, whyAndHow } from '../builder/coverage/words.ts';
+import {
+  counted,
+  type Gap,
+  gapsOf,
+  groupedGaps,
+  isCovered,
+  NO_DRIVER,
+  score,
+  shortName,
+  verdict,
+  WORDS,
+  whyAndHow,
+} from '../builder/coverage/words.ts';
 import { paint, table } from './output.ts';
 
 /** Columns of the terminals people have at a rack. */
@@ -29,14 +41,12 @@ function headline(coverage: Coverage): string {
 
 function gapLines(title: string, gaps: readonly Gap[], colour: 'red' | 'yellow'): string {
   if (gaps.length === 0) return '';
-  // The same device for the same reason on several kernels is one thing to mend.
-  const groups = Map.groupBy(gaps, ({ row, cell }) => `${row.id}\n${cell.status}\n${whyAndHow(cell)}`);
-  const lines = [...groups.values()].map((group) => {
-    const { row, cell } = group[0] as Gap;
-    const on = group.map(({ kernel }) => kernel.name).join(', ');
-    const machine = row.machine === null ? '' : ` of ${row.machine}`;
-    const head = `${shortName(row)}${machine} on ${on}: ${WORDS[cell.status]}`;
-    return [`  ${head}`, ...[whyAndHow(cell)].filter(Boolean).map((text) => `    ${text}`)].map(wrapped).join('\n');
+  const lines = groupedGaps(gaps).map(({ rows, kernels, cell }) => {
+    const machine = rows[0]?.machine ?? null;
+    const of = machine === null ? '' : ` of ${machine}`;
+    const head = `${rows.map(shortName).join(', ')}${of} on ${kernels.join(', ')}: ${WORDS[cell.status]}`;
+    const more = cell.status === 'absent' && cell.why === NO_DRIVER ? '' : whyAndHow(cell);
+    return [`  ${head}`, ...(more ? [`    ${more}`] : [])].map(wrapped).join('\n');
   });
   return [paint(colour, `${title} (${gaps.length}):`), ...lines].join('\n');
 }
