@@ -54,7 +54,9 @@ function gapLines(title: string, gaps: readonly Gap[], colour: 'red' | 'yellow')
 function problemLines(kernels: readonly Column[]): string {
   const lost = kernels.filter(({ problem }) => problem !== null);
   if (lost.length === 0) return '';
-  const lines = lost.map(({ name, problem, fails }) => wrapped(`  ${name}${fails ? '' : ' (for information)'}: ${problem}`));
+  const lines = lost.map(({ name, problem, fails }) =>
+    wrapped(`  ${name}${fails ? '' : ' (for information)'}: ${problem}`),
+  );
   return [paint('yellow', 'Kernels that cannot be had:'), ...lines].join('\n');
 }
 
@@ -64,7 +66,8 @@ function kernelTable({ kernels, rows }: Coverage): string {
     const { covered, of } = score(kernel, rows);
     const { module, builtin, excepted } = kernel.counts;
     const state = kernel.fails ? paint('red', 'fails') : kernel.uncovered === 'inform' ? 'informs' : '';
-    const counts = kernel.problem === null ? [`${covered}/${of}`, ...[module, builtin, excepted].map(String)] : ['-', '-', '-', '-'];
+    const counts =
+      kernel.problem === null ? [`${covered}/${of}`, ...[module, builtin, excepted].map(String)] : ['-', '-', '-', '-'];
     return [cut(kernel.name, 16), cut(release(kernel), 22), ...counts, state];
   });
   return table([head, ...lines], [2, 3, 4, 5]);
@@ -72,15 +75,22 @@ function kernelTable({ kernels, rows }: Coverage): string {
 
 const release = ({ release: text, derived }: Column): string => `${text ?? '-'}${derived ? '*' : ''}`;
 
-/** One table a machine; its kernels are columns where there are few. */
+/** Its devices one by one where there is one kernel; else how many of them each kernel drives. */
 function machineTables({ rows, kernels }: Coverage): string[] {
-  const machines = Map.groupBy(
-    rows.filter(({ machine }) => machine !== null),
-    ({ machine }) => machine,
+  const machines = [...Map.groupBy(rows, ({ machine }) => machine)].flatMap(([machine, devices]) =>
+    machine === null ? [] : [{ machine, devices }],
   );
-  return [...machines].flatMap(([machine, devices]) =>
-    kernels.filter(({ problem }) => problem === null).map((kernel) => machineTable(machine ?? '', kernel, devices)),
+  const usable = kernels.filter(({ problem }) => problem === null);
+  const [only, ...more] = usable;
+  if (machines.length === 0 || !only) return [];
+  if (more.length === 0) return machines.map(({ machine, devices }) => machineTable(machine, only, devices));
+  const lines = machines.flatMap(({ machine, devices }) =>
+    usable.map((kernel) => {
+      const { covered, of } = score(kernel, devices);
+      return [cut(machine, 40), cut(kernel.name, 16), `${covered}/${of}`];
+    }),
   );
+  return [table([['machine', 'kernel', 'covered'], ...lines], [2])];
 }
 
 function machineTable(machine: string, kernel: Column, devices: readonly Row[]): string {
@@ -93,7 +103,9 @@ function machineTable(machine: string, kernel: Column, devices: readonly Row[]):
     return [row.group, cut(shortName(row), 33), cut(cell?.module ?? '-', 16), state];
   });
   const others = devices.length - needed.length;
-  const bare = devices.filter(({ required, cells }) => !required && cells[kernel.name] && !isCovered(cells[kernel.name] as never));
+  const bare = devices.filter(
+    ({ required, cells }) => !required && cells[kernel.name] && !isCovered(cells[kernel.name] as never),
+  );
   const rest =
     others > 0
       ? `\nOf ${counted(others, 'other device')}, no rescue needs them, ${bare.length} have no driver here.`
@@ -119,7 +131,8 @@ function notes({ kernels, needNone }: Coverage): string {
   ].join('\n');
 }
 
-const cut = (text: string, columns: number): string => (text.length > columns ? `${text.slice(0, columns - 1)}…` : text);
+const cut = (text: string, columns: number): string =>
+  text.length > columns ? `${text.slice(0, columns - 1)}…` : text;
 
 /** Breaks at spaces; what follows is indented two columns more. Words longer than a line stay whole. */
 function wrapped(text: string): string {

@@ -49,7 +49,8 @@ function visibleCells() {
 }
 
 function makeReachable(cell) {
-  for (const other of document.querySelectorAll('#grid td[tabindex]')) other.removeAttribute('tabindex');
+  for (const other of document.querySelectorAll('#grid td[tabindex]'))
+    if (other !== cell) other.removeAttribute('tabindex');
   cell.tabIndex = 0;
 }
 
@@ -101,7 +102,10 @@ function showDetail(id, kernelName, word) {
 function firmwareText(firmware) {
   if (!firmware) return '';
   const { present, missing } = firmware;
-  return [present.length > 0 && `there: ${present.join(', ')}`, missing.length > 0 && `not there: ${missing.join(', ')}`]
+  return [
+    present.length > 0 && `there: ${present.join(', ')}`,
+    missing.length > 0 && `not there: ${missing.join(', ')}`,
+  ]
     .filter(Boolean)
     .join('; ');
 }
@@ -118,7 +122,8 @@ function squarified(items, of, box) {
     const side = Math.min(width, height);
     const scale = (width * height) / total;
     let count = 1;
-    while (count < rest.length && worst(rest, count + 1, of, scale, side) <= worst(rest, count, of, scale, side)) count += 1;
+    while (count < rest.length && worst(rest, count + 1, of, scale, side) <= worst(rest, count, of, scale, side))
+      count += 1;
     const line = rest.slice(0, count);
     const sum = line.reduce((bytes, item) => bytes + of(item), 0);
     const thick = (sum * scale) / side;
@@ -144,7 +149,9 @@ function squarified(items, of, box) {
 function worst(items, count, of, scale, side) {
   const areas = items.slice(0, count).map((item) => of(item) * scale);
   const sum = areas.reduce((all, area) => all + area, 0);
-  return Math.max(...areas.map((area) => Math.max((side * side * area) / (sum * sum), (sum * sum) / (side * side * area))));
+  return Math.max(
+    ...areas.map((area) => Math.max((side * side * area) / (sum * sum), (sum * sum) / (side * side * area))),
+  );
 }
 
 const HEAD = 20;
@@ -162,7 +169,9 @@ function drawTreemap() {
     const inside = nested
       ? { x: place.x + 2, y: place.y + HEAD, width: place.width - 4, height: place.height - HEAD - 2 }
       : place;
-    const parts = nested ? squarified(joinSmall(area.items, total / 800), (each) => each.bytes, inside) : [{ item: alone(area), ...place }];
+    const parts = nested
+      ? squarified(joinSmall(area.items, total / 800), (each) => each.bytes, inside)
+      : [{ item: alone(area), ...place }];
     for (const part of parts) tiles.push(tile(part, area));
   }
   map.replaceChildren(...tiles);
@@ -254,7 +263,9 @@ applyFilters();
 if (byId('treemap')) {
   const sized = data.kernels.filter(({ sizes }) => sizes);
   byId('size-kernel').append(
-    ...sized.map(({ name, title, release }) => element('option', { value: name, textContent: `${title} (${release})` })),
+    ...sized.map(({ name, title, release }) =>
+      element('option', { value: name, textContent: `${title} (${release})` }),
+    ),
   );
   for (const id of ['size-kernel', 'size-by']) byId(id).addEventListener('input', drawTreemap);
   new ResizeObserver(drawTreemap).observe(byId('treemap'));

@@ -134,7 +134,10 @@ function apt(program: string, config: string, args: string[], cwd: string, accep
 async function writeConfig(view: View): Promise<string> {
   // Each set of sources has lists of its own: apt forgets those of all others.
   const place = resolve(
-    cacheDirectory('apt', view.kind === 'named' ? `named-${hashOf([view.source, view.architecture]).slice(0, 12)}` : view.kind),
+    cacheDirectory(
+      'apt',
+      view.kind === 'named' ? `named-${hashOf([view.source, view.architecture]).slice(0, 12)}` : view.kind,
+    ),
   );
   await fs.ensureDir(join(place, 'cache', 'archives', 'partial'));
   const lines = [
