@@ -1,5 +1,5 @@
-import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
+import { readHardware } from '../drivers/hardware-file.ts';
 import { machinesOf } from '../drivers/machines.ts';
 import { loadDriverSets } from '../drivers/sets.ts';
 import { openImage } from '../inspect/image.ts';
@@ -76,7 +76,8 @@ async function machinesIn(files: readonly string[] = []): Promise<NamedMachine[]
 
 /** What a hardware file calls its devices, by modalias: its list `devices` may have names. */
 async function deviceNames(file: string): Promise<Map<string, string>> {
-  const { devices } = (await fs.readJson(file)) as { devices?: unknown };
+  const { devices } = await readHardware(file);
+  // In a file that says no format, the list may be anything.
   const list = Array.isArray(devices) ? (devices as { modalias?: unknown; name?: unknown }[]) : [];
   return new Map(
     list.flatMap(({ modalias, name }) =>

@@ -183,11 +183,19 @@ it('the set all takes every module', async () => {
 });
 
 it('works from metadata alone', async () => {
-  const tree = await openKernelTree((await kernelFixture('bookworm-amd64')).directory);
+  const { directory } = await kernelFixture('bookworm-amd64');
+  const bare = join(scratch, 'bare');
+  cpSync(directory, bare, { recursive: true, filter: (path) => !path.endsWith('.tsv') });
+  const tree = await openKernelTree(bare);
   const { essential, firmware, modules } = await resolveDrivers({ tree, sets: standalone });
   expect(essential).toEqual((await whole('bookworm-amd64')).essential);
   expect(firmware).toEqual([]);
   expect(modules.has('ufshcd_core')).toBe(true);
+});
+
+it('knows firmware from the record that metadata may have beside them', async () => {
+  const tree = await openKernelTree((await kernelFixture('bookworm-amd64')).directory);
+  expect((await resolveDrivers({ tree, sets: standalone })).firmware).toEqual((await whole('bookworm-amd64')).firmware);
 });
 
 describe('reasons', () => {
