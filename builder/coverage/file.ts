@@ -74,6 +74,10 @@ function kernelProblems(kernels: readonly Kernel[], root: Located): MindiError[]
         'Write linux-image-amd64, or ./kernel.rpm.',
       );
     }
+    if (debian && kernel.architecture !== undefined && kernel.suite === undefined) {
+      const hint = 'Add suite: bookworm, trixie or sid.';
+      fail('architecture', `this machine’s own sources may not have ${kernel.architecture}`, hint);
+    }
     if (kernel.suite !== undefined && !(debian && /^[a-z][a-z0-9-]*$/.test(kernel.suite))) {
       fail(
         'suite',

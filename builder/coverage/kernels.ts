@@ -1,4 +1,4 @@
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import fs from 'fs-extra';
 import pLimit from 'p-limit';
 import { MindiError } from '../../contract/error.ts';
@@ -7,7 +7,7 @@ import { fetchFromSource, fetchKernelPackages } from '../kernel/apt.ts';
 import { ofDirectory } from '../kernel/argument.ts';
 import { contentKey, isPackageFile, unpackInto } from '../kernel/unpack.ts';
 import { run } from '../run.ts';
-import { scratch } from '../scratch.ts';
+import { removeOnExit, scratch } from '../scratch.ts';
 import { configRelease, writeDerived } from './derived.ts';
 import type { Hardware, Kernel } from './schema.ts';
 import { keepMetadata } from './slim.ts';
@@ -137,9 +137,10 @@ async function readStored(place: string): Promise<KernelMetadata | undefined> {
 /** The scratch may be on another disk: copied beside its place, then renamed. */
 async function replaceDirectory(from: string, to: string): Promise<void> {
   const temporary = `${to}.${process.pid}.part`;
+  const finished = removeOnExit(temporary);
   await fs.copy(from, temporary);
-  await fs.remove(to);
   await fs.move(temporary, to, { overwrite: true });
+  finished();
 }
 
 /** A modules directory as it is, or an archive of one. */
@@ -163,15 +164,18 @@ async function ofModules(path: string): Promise<KernelMetadata> {
       hint: 'Pack one directory …/lib/modules/VERSION with its modules.* files.',
     });
   }
-  return { release: basename(directory), modulesDir: directory, origin: basename(path) };
+  const release = directory === place ? basename(path).replace(/\.tar.*$/, '') : basename(directory);
+  return { release, modulesDir: directory, origin: basename(path) };
 }
+
+const PLAIN = ['--no-same-owner', '--no-same-permissions'];
 
 async function unpackArchive(path: string, place: string): Promise<void> {
   await using work = await scratch('coverage');
   const tree = join(work.path, 'tree');
   await fs.ensureDir(tree);
   try {
-    await run('bsdtar', ['-xf', path, '-C', tree, '--no-same-owner', '--no-same-permissions', '--include', '*/mod*']);
+    await run('bsdtar', ['-xf', path, '-C', tree, ...PLAIN, '--exclude', '*.ko', '--exclude', '*.ko.*']);
   } catch (error) {
     if (!(error instanceof MindiError) || error.code !== 'tool.failed') throw error;
     throw new MindiError('this is no archive of modules.* files', {
@@ -186,5 +190,5 @@ async function unpackArchive(path: string, place: string): Promise<void> {
 
 async function directoriesIn(place: string): Promise<string[]> {
   const files = await fs.readdir(place, { recursive: true, encoding: 'utf8' });
-  return files.filter((file) => basename(file) === 'modules.dep').map((file) => join(place, file, '..'));
+  return files.filter((file) => basename(file) === 'modules.dep').map((file) => dirname(join(place, file)));
 }

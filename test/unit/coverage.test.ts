@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import fs from 'fs-extra';
@@ -296,6 +297,25 @@ describe('kernels of packages', () => {
     expect(found.covered).toBe(false);
   });
 
+  test('an archive may hold the files themselves, or several kernels, which is too many', async () => {
+    const { directory } = await kernelFixture('bookworm-cloud-amd64');
+    const flat = join(top, 'flat.tar');
+    execFileSync('tar', ['-cf', flat, '-C', directory, 'modules.dep', 'modules.alias', 'modules.builtin']);
+    const two = join(top, 'two.tar');
+    await fs.outputFile(join(top, 'two/one/modules.dep'), '');
+    await fs.outputFile(join(top, 'two/other/modules.dep'), '');
+    execFileSync('tar', ['-cf', two, '-C', top, 'two']);
+    const [one, several] = await kernelMetadata(
+      [
+        { name: 'flat', modules: flat },
+        { name: 'two', modules: two },
+      ],
+      [],
+    );
+    expect(one).toMatchObject({ release: 'flat', origin: 'flat.tar' });
+    expect(several).toMatchObject({ message: 'this archive holds several kernels' });
+  });
+
   test('a profile that cannot be built on a kernel is told as such', async () => {
     const including = await profile('name: x\ndrivers: { include: [drivers/net/ethernet/broadcom/bnx2x/] }\n');
     const found = await profileCoverage(including, { kernels: await file(threeKernels()), only: ['cloud'] });
@@ -347,6 +367,7 @@ hardware:
   - { name: one, suite: sid, modules: /x }
   - { name: three }
   - { name: four, package: "Linux Image" }
+  - { name: five, package: linux-image-arm64, architecture: arm64 }
 hardware:
   - { module: ahci, title: AHCI, group: storage }
   - { module: ahci, title: AHCI, group: storage }
@@ -360,9 +381,10 @@ exceptions:
       /:3:\d+: suite is the release of a Debian package, not "sid"/,
       /:4:\d+: the kernel three: nothing says where it comes from/,
       /:5:\d+: "Linux Image" is neither a Debian package nor a package file/,
-      /:8:\d+: the driver ahci is here twice/,
-      /:10:\d+: no kernel of this file is called "thre"\n {2}hint: Did you mean "three"\?/,
-      /:10:\d+: no driver of this file is called "ahc"\n {2}hint: Did you mean "ahci"\?/,
+      /:6:\d+: this machine’s own sources may not have arm64/,
+      /:9:\d+: the driver ahci is here twice/,
+      /:11:\d+: no kernel of this file is called "thre"\n {2}hint: Did you mean "three"\?/,
+      /:11:\d+: no driver of this file is called "ahc"\n {2}hint: Did you mean "ahci"\?/,
     ]) {
       expect(text).toMatch(part);
     }
@@ -371,7 +393,10 @@ exceptions:
   test.each([
     [{ kernels: 'none.yaml' }, /none\.yaml: there is no such coverage file/],
     [{ only: ['trixi'] }, /there is no kernel "trixi"[\s\S]*Did you mean "trixie"/],
-    [{ hardware: [COVERAGE, 'none.json'] }, /coverage\.yaml: this is no JSON[\s\S]*none\.json: this hardware file cannot be read/],
+    [
+      { hardware: [COVERAGE, 'none.json'] },
+      /coverage\.yaml: this is no JSON[\s\S]*none\.json: this hardware file cannot be read/,
+    ],
   ])('%j are told before any kernel is looked at', async (options, message) => {
     expect(await problems(profileCoverage(await loadProfile('minimal'), options))).toMatch(message);
   });
