@@ -1,5 +1,6 @@
-/** What a device is for, as far as a rescue cares. */
-export type DeviceGroup = 'storage' | 'network' | 'usb' | 'input' | 'other';
+/** What a device is for, as far as a rescue cares; the last is what it can do without. */
+export const GROUPS = ['storage', 'network', 'usb', 'input', 'other'] as const;
+export type DeviceGroup = (typeof GROUPS)[number];
 
 /**
  * Devices a rescue cannot do without: they lead to the disks, to the backup, or to a person. PCI and USB classes are in

@@ -1,7 +1,7 @@
 import { needsNoDriver } from '../../contract/needs-driver.ts';
 import type { Machine } from '../drivers/scope.ts';
 import { answer, type Medium } from './answer.ts';
-import { groupOf } from './classes.ts';
+import { GROUPS, groupOf } from './classes.ts';
 import type { Exception, Hardware } from './schema.ts';
 import { type Cell, type Column, type Coverage, type Row, STATUSES, type Status } from './types.ts';
 
@@ -48,13 +48,16 @@ function requiredRow({ module, device, title, group }: Hardware): Row {
 }
 
 function machineRows({ name, modaliases, names }: NamedMachine): Row[] {
-  return [...new Set(modaliases)].map((device) => {
+  const rows = [...new Set(modaliases)].map((device): Row => {
     const group = groupOf(device);
     const title = printable(names.get(device) ?? device);
     const id = `${name}: ${device}`;
     return { id, title, group, module: null, device, machine: name, required: group !== 'other', cells: {} };
   });
+  return rows.sort((one, other) => rank(one) - rank(other));
 }
+
+const rank = ({ group }: Row): number => (GROUPS as readonly string[]).indexOf(group);
 
 /** Hardware files come from anywhere: nothing in a name moves a terminal. */
 const printable = (text: string): string => text.replaceAll(/\p{C}/gu, ' ');

@@ -129,5 +129,6 @@ function cellOf(row: Row, cell: Cell) {
   const word = status === 'module' && module !== row.module ? (module ?? '') : WORDS[status];
   const why = status === 'unavailable' || (isCovered(cell) && status !== 'excepted') ? '' : (cell.why ?? '');
   const bare = cell.firmware !== null && cell.firmware.present.length === 0;
-  return { status, sign: SIGNS[status], word, why, fails, note: bare ? 'no firmware' : '' };
+  const needless = !row.required && !isCovered(cell);
+  return { status, sign: SIGNS[status], word, why, fails, needless, note: bare ? 'no firmware' : '' };
 }

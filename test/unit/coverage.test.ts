@@ -75,7 +75,8 @@ beforeAll(async () => {
     { modalias: 7, name: null },
   ];
   const machine = await file(JSON.stringify({ modaliases: MODALIASES, devices }), 'web1.json');
-  standalone = await profileCoverage(await loadProfile('standalone'), { kernels });
+  const hardware = ['server-dell-r740', 'laptop-thinkpad-t14'].map((name) => `test/fixtures/hardware/${name}.json`);
+  standalone = await profileCoverage(await loadProfile('standalone'), { kernels, hardware });
   minimal = await profileCoverage(await loadProfile('minimal'), {
     kernels,
     hardware: [machine],
@@ -167,6 +168,21 @@ describe('machines', () => {
     expect(minimal.rows.map(({ device }) => device)).not.toContain(MODALIASES[0]);
     expect(minimal.rows.map(({ device }) => device)).not.toContain(MODALIASES[6]);
     expect(minimal.needNone).toBe(3);
+  });
+
+  test('the standalone profile drives a server and a laptop, though not with a kernel for clouds', () => {
+    const states = (kernel: string) =>
+      standalone.rows
+        .filter(({ machine, required }) => machine !== null && required)
+        .map(({ id }) => cellOf(standalone, id, kernel));
+    for (const kernel of ['bookworm', 'trixie']) {
+      expect(states(kernel).length).toBeGreaterThan(15);
+      for (const { status } of states(kernel)) expect(['module', 'builtin']).toContain(status);
+    }
+    expect(states('cloud').filter(({ status }) => status === 'absent').length).toBeGreaterThan(5);
+    const perc = standalone.rows.find(({ title }) => title.includes('MegaRAID Tri-Mode SAS3508'));
+    expect(perc?.machine).toBe('PowerEdge R740 (server-dell-r740.json)');
+    expect(perc?.cells.trixie).toMatchObject({ status: 'module', module: 'megaraid_sas' });
   });
 
   test('devices have the names of the file, without what would move a terminal', () => {
