@@ -20,7 +20,7 @@ export function coverageCommand(): Command {
   return new Command('coverage')
     .description('tell which devices a profile’s media, or a finished image, have drivers for')
     .argument('[profile]', 'a built-in profile (standalone, minimal) or a YAML file')
-    .option('--image <image>', 'look into this ISO or initrd instead of a profile')
+    .option('--image <image>', 'look into this ISO, USB image or initrd instead of a profile')
     .option('--hardware <files...>', 'machines, as `mindi probe` wrote them')
     .option('--kernels <file>', 'a coverage file with kernels of your own; mindi’s coverage.yaml')
     .option('--only <names...>', 'of its kernels only these')

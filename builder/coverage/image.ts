@@ -37,7 +37,7 @@ export async function imageMedium(image: Image, name: string, scratch: string): 
     throw new MindiError('this image holds no kernel modules', {
       code: 'coverage.no-modules',
       where: name,
-      hint: 'Name an ISO or an initrd that mindi built.',
+      hint: 'Name an ISO, a USB image or an initrd that mindi built.',
     });
   }
   const own = entries.flatMap((entry) => {
