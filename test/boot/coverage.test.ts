@@ -19,7 +19,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 beforeAll(async () => {
   coverage = await profileCoverage(await loadProfile('standalone'), {});
-});
+}, 1_200_000);
 
 describe('the profile standalone', () => {
   test('drives all the required hardware on every kernel, or an exception says why not', () => {
