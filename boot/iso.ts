@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
+import { SUMS } from '../contract/sums.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { efiImage } from './efi.ts';
 import { CYLINDER, hybridTables } from './hybrid.ts';
@@ -11,11 +12,16 @@ import { BLOCK, bootImages, isoFiles, pointTo, setVolumeSize } from './iso9660.t
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
 import { GPT_TAIL, SECTOR } from './partition-tables.ts';
+import { enterSum, withSums } from './sums.ts';
 
 /** Smaller files go through xorriso; those of 4 GiB and more too, which splits them. */
 const APPENDED = { from: 256 * 1024, below: 4 * 1024 ** 3 - BLOCK };
+/** The EFI image is one of the boot catalog's, so xorriso has to know it; the list of sums is corrected in xorriso's image. */
+const NEVER_APPENDED: readonly string[] = ['boot/grub/efi.img', SUMS.list];
 const COPY_CHUNK = 1 << 20;
 const LOADER_FILES = ['isolinux', 'hybridMbr', 'core', ...MENU_FILES, ...GRUB_FILES] as const;
+/** Their bytes are known when xorriso is done: it writes into the loader where that lies, and makes the catalog. */
+const MADE_BY_XORRISO = { loader: 'isolinux/isolinux.bin', catalog: 'isolinux/boot.cat' } as const;
 
 /**
  * Writes NAME.iso: starts from CD and, written to a stick by `dd`, from USB, on BIOS (isolinux) and UEFI (GRUB).
@@ -25,11 +31,12 @@ const LOADER_FILES = ['isolinux', 'hybridMbr', 'core', ...MENU_FILES, ...GRUB_FI
  */
 export const makeIso: MediumWriter = async (parts) => {
   const loaders = findLoaders(LOADER_FILES);
-  const files = await filesOf(parts, loaders);
+  const files = await withSums(await filesOf(parts, loaders), parts.identities, Object.values(MADE_BY_XORRISO));
   await using work = await scratch('iso');
   await writeMedium(parts.out, async (temporary) => {
     const appended = await layOut(temporary, files, work.path, parts);
-    await finish(temporary, appended, await readFile(loaders.hybridMbr), parts.id);
+    const facts = { bootCode: await readFile(loaders.hybridMbr), loaderSize: (await stat(loaders.isolinux)).size };
+    await finish(temporary, appended, facts, parts.id);
   });
 };
 
@@ -58,8 +65,7 @@ async function layOut(image: string, files: Map<string, Source>, work: string, p
   const grafts: string[] = [];
   for (const [path, source] of files) {
     const size = typeof source === 'string' ? (await stat(source)).size : source.length;
-    // The EFI image is one of the boot catalog's, so xorriso has to know it.
-    const big = size >= APPENDED.from && size < APPENDED.below && !path.endsWith('/efi.img');
+    const big = size >= APPENDED.from && size < APPENDED.below && !NEVER_APPENDED.includes(path);
     const from = big ? placeholder(appended.push({ source, size }) - 1) : source;
     const onDisk = typeof from === 'string' ? from : join(work, String(grafts.length));
     if (typeof from !== 'string') await writeFile(onDisk, from);
@@ -79,10 +85,11 @@ function escapeGraft(path: string): string {
   return path.replace(/[\\=]/g, '\\$&');
 }
 
-async function xorriso(image: string, grafts: string[], { volumeId, epoch }: MediumParts): Promise<void> {
+async function xorriso(image: string, grafts: string[], { volumeId, epoch, secret }: MediumParts): Promise<void> {
   const date = new Date(epoch * 1000).toISOString().replace(/\D/g, '').slice(0, 16);
   const identity = ['-V', volumeId, `--modification-date=${date}`, '--set_all_file_dates', `=${epoch}`];
-  const rights = ['-r', '-file-mode', '0444', '-dir-mode', '0555'];
+  const [file, directory] = secret ? ['0400', '0500'] : ['0444', '0555'];
+  const rights = ['-r', '-file-mode', file, '-dir-mode', directory];
   // isolinux first: a tape drive that starts a disc image keeps its first 250 KB only.
   const order = ['--sort-weight', '30', '/isolinux/isolinux.bin', '--sort-weight', '20', '/isolinux'];
   const bios = ['-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot'];
@@ -98,8 +105,15 @@ async function xorriso(image: string, grafts: string[], { volumeId, epoch }: Med
   );
 }
 
+interface LoaderFacts {
+  /** isohdpfx.bin. */
+  bootCode: Uint8Array;
+  /** isolinux.bin, in bytes. */
+  loaderSize: number;
+}
+
 /** Appends the big files, makes the image whole cylinders and writes the partition tables. */
-async function finish(path: string, appended: Appended[], bootCode: Uint8Array, id: string): Promise<void> {
+async function finish(path: string, appended: Appended[], loader: LoaderFacts, id: string): Promise<void> {
   const image = await readFile(path);
   const file = await open(path, 'r+');
   try {
@@ -113,8 +127,10 @@ async function finish(path: string, appended: Appended[], bootCode: Uint8Array, 
     const bytes = Math.ceil((block * BLOCK + GPT_TAIL * SECTOR) / CYLINDER) * CYLINDER;
     setVolumeSize(image, bytes / BLOCK);
     const boot = bootImages(image);
+    enterSum(image, MADE_BY_XORRISO.loader, fileAt(image, boot.bios, loader.loaderSize));
+    enterSum(image, MADE_BY_XORRISO.catalog, fileAt(image, boot.catalog, BLOCK));
     const { head, tail } = hybridTables({
-      bootCode,
+      bootCode: loader.bootCode,
       loaderStart: boot.bios * (BLOCK / SECTOR),
       efi: { start: boot.uefi.block * (BLOCK / SECTOR), sectors: boot.uefi.sectors },
       sectors: bytes / SECTOR,
@@ -128,6 +144,8 @@ async function finish(path: string, appended: Appended[], bootCode: Uint8Array, 
     await file.close();
   }
 }
+
+const fileAt = (image: Buffer, block: number, size: number) => image.subarray(block * BLOCK, block * BLOCK + size);
 
 /** The directory record of each placeholder; its one block is wiped. */
 function placeholders(image: Buffer, count: number): number[] {

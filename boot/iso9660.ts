@@ -74,8 +74,9 @@ function writeBothEndian(image: Buffer, at: number, value: number): void {
   image.writeUInt32BE(value, at + 4);
 }
 
-/** What the El Torito boot catalog names: the loaders, in blocks, BIOS first. */
+/** The El Torito boot catalog and what it names: the loaders, in blocks, BIOS first. */
 export interface BootImages {
+  catalog: number;
   bios: number;
   uefi: { block: number; sectors: number };
 }
@@ -87,11 +88,13 @@ export function bootImages(image: Buffer): BootImages {
   const record = BOOT_RECORD * BLOCK;
   if (image.length < record + BLOCK) throw malformed();
   if (image.toString('latin1', record + 7, record + 30) !== 'EL TORITO SPECIFICATION') throw malformed();
-  const catalog = image.readUInt32LE(record + 71) * BLOCK;
+  const block = image.readUInt32LE(record + 71);
+  const catalog = block * BLOCK;
   const [initial, header, section] = [catalog + 32, catalog + 64, catalog + 96];
   if (image.length < section + 32) throw malformed();
   if (image[initial] !== 0x88 || image[header + 1] !== 0xef || image[section] !== 0x88) throw malformed();
   return {
+    catalog: block,
     bios: image.readUInt32LE(initial + 8),
     uefi: { block: image.readUInt32LE(section + 8), sectors: image.readUInt16LE(section + 6) },
   };

@@ -20,8 +20,12 @@ export interface MediumParts {
   initrd: string;
   /** Null when the second stage is folded into the initrd. */
   stage2: { path: string; sha256: string } | null;
-  /** More files, by their path on the medium without a leading slash. */
+  /** More files, by their path on the medium without a leading slash: the manifest and its signature. */
   extraFiles: Readonly<Record<string, Source>>;
+  /** By host path, a hash of what decides a file's bytes: what was computed of it once is remembered. */
+  identities?: Readonly<Record<string, string>>;
+  /** There are secrets on it: its files are for their owner only, where the file system can say so. */
+  secret?: boolean;
   menu: MenuModel;
 }
 

@@ -6,7 +6,7 @@ import type { RestoreMode } from '../contract/rescue-config.ts';
 /** Where the boot menus find what they start, as paths on the medium. */
 export const ON_MEDIUM = { kernel: 'mindi/vmlinuz', initrd: 'mindi/initrd.img', help: 'boot/help.txt' } as const;
 
-export type EntryName = RestoreMode | 'local' | 'reboot' | 'help';
+export type EntryName = RestoreMode | 'check' | 'local' | 'reboot' | 'help';
 
 export interface MenuEntry {
   name: EntryName;

@@ -1,8 +1,10 @@
 import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../builder/run.ts';
+import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
+import { SUMS } from '../contract/sums.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { type DiskLayout, diskLayout, LARGEST_FILE, type PartitionTable, smallestDisk } from './disk-layout.ts';
 import { efiLoader } from './efi.ts';
@@ -10,6 +12,7 @@ import { type Fat, mtools, mtoolsEnvironment } from './fat.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type Source, writeMedium } from './medium.ts';
 import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
+import { enterSum, withSums } from './sums.ts';
 
 const LOADER_FILES = ['diskMbr', 'gptMbr', ...MENU_FILES, ...GRUB_FILES] as const;
 const README = fileURLToPath(new URL('../templates/usb-readme.txt', import.meta.url));
@@ -20,7 +23,8 @@ const TYPE_FAT32 = 0x0c;
 const TYPE_GPT = 0xee;
 /** FAT32's copy of the first sector. */
 const BACKUP_BOOT_SECTOR = 6;
-/** What the installer adds: ldlinux.sys and ldlinux.c32. */
+/** What the installer adds, and room enough for it. */
+const INSTALLED = ['syslinux/ldlinux.sys', 'syslinux/ldlinux.c32'] as const;
 const SYSLINUX_BYTES = 256 * 1024;
 /** MiB left free where the profile names no size: for a keymap, a key, some notes. */
 const SPARE = 16;
@@ -40,7 +44,8 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
   const loaders = findLoaders(LOADER_FILES);
   const files = await filesOf(parts, loaders);
   const { table } = options;
-  const disk = await planDisk(files, options, parts.out);
+  const listed = await withSums(files, parts.identities, INSTALLED);
+  const disk = await planDisk(listed, options, parts.out);
   await writeMedium(parts.out, async (temporary) => {
     await writeFile(temporary, '');
     await truncate(temporary, disk.sectors * SECTOR);
@@ -48,7 +53,7 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
     await writeFolders(temporary, disk, files, parts.epoch);
     // Before the big files: old BIOSes reach the beginning of a disk only.
     await installLoader(temporary, disk, parts.epoch);
-    await writeFiles(temporary, disk, files, parts.epoch);
+    await writeFiles(temporary, disk, await withInstalled(temporary, disk, listed), parts.epoch);
     await writeTables(temporary, disk, table, parts.id, loaders);
   });
 }
@@ -133,6 +138,22 @@ async function installLoader(image: string, { fat }: DiskLayout, epoch: number):
   } finally {
     await file.close();
   }
+}
+
+/** The same files with what the installer made of its own in the list of sums. */
+async function withInstalled(
+  image: string,
+  disk: DiskLayout,
+  files: Map<string, Source>,
+): Promise<Map<string, Source>> {
+  const list = Buffer.from(files.get(SUMS.list) ?? '');
+  await using work = await scratch('usb');
+  for (const path of INSTALLED) {
+    const copy = join(work.path, basename(path));
+    await mtools('mcopy', fatOf(image, disk), [`::/${path}`, copy]);
+    enterSum(list, path, await readFile(copy));
+  }
+  return new Map([...files, [SUMS.list, list]]);
 }
 
 /** The partition table, and the code that leads from it to the partition. */

@@ -1,29 +1,17 @@
-import { join } from 'node:path';
-import fs from 'fs-extra';
-import { makeIso } from '../boot/iso.ts';
-import { type MediumParts, volumeId } from '../boot/medium.ts';
-import { menuModel } from '../boot/menu.ts';
-import { makeUsb } from '../boot/usb.ts';
 import { MindiError } from '../contract/error.ts';
 import type { RescueConfig, SecondStage } from '../contract/rescue-config.ts';
+import type { PublicKey } from '../contract/signature.ts';
 import { checkBudget } from './budget.ts';
-import { hashFile, hashOf } from './cache.ts';
+import { hashFile } from './cache.ts';
 import { gather } from './gather.ts';
-import { concatenate } from './pack/initrd.ts';
+import { makeDirectory, writeMedia } from './media.ts';
 import { type PackedSegment, packSegments } from './pack/segments.ts';
 import { type Plan, plan, STAGE2_ON_MEDIUM } from './plan.ts';
 import type { Profile } from './profile/load.ts';
-import type { Medium } from './profile/schema.ts';
-
-/** One back end a medium: what it writes, named after the profile. */
-interface Writer {
-  file: (name: string) => string;
-  write: (parts: MediumParts, profile: Profile) => Promise<void>;
-}
-const WRITERS: Record<Medium, Writer> = {
-  iso: { file: (name) => `${name}.iso`, write: makeIso },
-  usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
-};
+import { refuseSecrets } from './secrets/scan.ts';
+import { mediumFiles, type Output, type Signer, writeDocuments } from './trust/documents.ts';
+import { type Document, type MediumManifest, manifestDocument, mediumManifest } from './trust/manifest.ts';
+import { type SigningKey, sign, trustedKey } from './trust/sign.ts';
 
 /** The steps of a build in their order, as people see them. */
 export const STEPS = ['gather', 'plan', 'pack', 'write', 'hash'] as const;
@@ -41,7 +29,9 @@ export interface BuildListener {
 export interface BuildResult {
   name: string;
   kernel: string;
-  media: { path: string; size: number; sha256: string }[];
+  media: Output[];
+  /** Beside the images: manifest, SBOM, sums, and their signatures. */
+  documents: Output[];
   /** Where the bytes are: size on the medium; `files` before compression. */
   parts: { name: string; size: number; files: number; cached: boolean }[];
   /** Where the time went, seconds. */
@@ -49,113 +39,113 @@ export interface BuildResult {
   notes: string[];
 }
 
+export interface BuildOptions {
+  /** Signs manifest and sums. */
+  sign?: SigningKey;
+}
+
 /**
- * Builds every medium a profile names, directly in `out` (created with its parents). Each image is written beside its
- * place and renamed: a failed build leaves old images whole.
+ * Builds every medium a profile names, directly in `out` (created with its parents), and beside them what they can be
+ * checked by. Each is written beside its place and renamed: a failed build leaves old images whole.
  */
-export async function build(profile: Profile, out: string, listener: BuildListener = {}): Promise<BuildResult> {
+export async function build(
+  profile: Profile,
+  out: string,
+  listener: BuildListener = {},
+  options: BuildOptions = {},
+): Promise<BuildResult> {
   const clock = stopwatch(listener);
   const notes: string[] = [];
   const note = (text: string) => {
     notes.push(text);
     listener.note?.(text);
   };
+  const trusted = await keyToTrust(profile, options);
   const inputs = await clock('gather', () => gather(profile, note));
+  refuseSecrets(inputs.secrets, profile);
+  const secret = inputs.secrets.allowed.length > 0;
   const planned = await clock('plan', async () => plan(inputs));
-  const segments = await clock('pack', () => pack(planned, listener));
-  checkBudget(planned.manifest, segments, profile);
-  const paths = await clock('write', () => writeMedia(planned, segments, profile, inputs.kernel.image, out));
-  const media = await clock('hash', () =>
-    Promise.all(paths.map(async (path) => ({ path, ...(await hashFile(path)) }))),
-  );
-  return {
-    name: profile.name,
-    kernel: inputs.kernel.release,
-    media,
-    parts: parts(planned, segments),
-    steps: clock.steps,
-    notes,
-  };
+  return await ownFiles(secret, async () => {
+    const { segments, manifest } = await clock('pack', () => pack(planned, trusted?.line ?? null, listener));
+    checkBudget(planned.manifest, segments, profile);
+    const written = await clock('write', async () => {
+      await makeDirectory(out);
+      const signed = signWith(options.sign, trusted?.key ?? null);
+      const signature = await signed({ name: 'manifest.json', bytes: manifest.document.bytes });
+      const files = mediumFiles(manifest.document, signature, profile.initrd.fold);
+      const paths = await writeMedia({ planned, segments, profile, kernel: inputs.kernel.image, files, secret }, out);
+      return { paths, signature, signed };
+    });
+    const { media, documents } = await clock('hash', async () => {
+      const hashed = await Promise.all(written.paths.map(async (path) => ({ path, ...(await hashFile(path)) })));
+      return { media: hashed, documents: await writeDocuments(manifest, hashed, written, out) };
+    });
+    return {
+      name: profile.name,
+      kernel: inputs.kernel.release,
+      media,
+      documents,
+      parts: parts(planned, segments),
+      steps: clock.steps,
+      notes,
+    };
+  });
+}
+
+/** @throws MindiError `trust.unsigned`: such a medium would trust itself at no boot. */
+async function keyToTrust(profile: Profile, options: BuildOptions) {
+  const where = profile.where(['trust', 'publicKey']);
+  const trusted = await trustedKey(profile.trust.publicKey, where);
+  if (!trusted || options.sign) return trusted;
+  throw new MindiError('the profile has a public key, so the medium must be signed', {
+    code: 'trust.unsigned',
+    where,
+    hint: 'Build with --sign KEY, the secret half of that key, or set trust.publicKey to null.',
+  });
+}
+
+/** While there are secrets in what is written, the cache's files, images and documents are for their owner only. */
+async function ownFiles<T>(secret: boolean, work: () => Promise<T>): Promise<T> {
+  if (!secret) return work();
+  const before = process.umask(0o077);
+  try {
+    return await work();
+  } finally {
+    process.umask(before);
+  }
 }
 
 type Segments = Map<string, PackedSegment>;
 
-function pack({ manifest, contents, config }: Plan, listener: BuildListener): Promise<Segments> {
-  return packSegments(manifest, contents, {
+/** The segments, and the manifest, which is made when all but the last are packed and whose hash goes into that. */
+async function pack({ manifest: planned, contents, config }: Plan, publicKey: string | null, listener: BuildListener) {
+  let made: { content: MediumManifest; document: Document } | undefined;
+  const segments = await packSegments(planned, contents, {
     onProgress: listener.progress,
     config: async (packed) => {
-      const segment = manifest.segments.find(({ name }) => name === 'stage2');
+      const content = await mediumManifest(planned, packed);
+      const document = manifestDocument(content);
+      made = { content, document };
+      const segment = planned.segments.find(({ name }) => name === 'stage2');
       const stage2: SecondStage | null = segment
         ? secondStage(await packed('stage2'), Boolean(segment.onMedium))
         : null;
-      const whole: RescueConfig = { ...config, stage2 };
+      const { size, sha256 } = document;
+      const whole: RescueConfig = { ...config, stage2, manifest: { size, sha256, publicKey } };
       return Buffer.from(`${JSON.stringify(whole, null, 1)}\n`);
     },
   });
+  if (!made) throw new MindiError('no segment has a config', { code: 'pack.broken-manifest', exitCode: 70 });
+  return { segments, manifest: made };
+}
+
+/** Signs a file's bytes, or gives no signature when nothing is to be signed. */
+function signWith(key: SigningKey | undefined, publicKey: PublicKey | null): Signer {
+  return async (file) => (key ? sign(file, key, publicKey) : null);
 }
 
 function secondStage({ size, sha256 }: PackedSegment, onMedium: boolean): SecondStage {
   return { where: onMedium ? 'medium' : 'initrd', path: STAGE2_ON_MEDIUM, size, sha256 };
-}
-
-async function writeMedia(
-  planned: Plan,
-  segments: Segments,
-  profile: Profile,
-  kernel: string,
-  out: string,
-): Promise<string[]> {
-  await makeDirectory(out);
-  const { manifest, config } = planned;
-  const work = await fs.mkdtemp(join(out, '.mindi-'));
-  try {
-    const initrd = join(work, 'initrd.img');
-    const cpios = manifest.segments
-      .filter(({ format }) => format === 'cpio')
-      .map(({ name }) => segments.get(name)?.path ?? '');
-    await concatenate(cpios, initrd);
-    const stage2 = manifest.segments.find(({ onMedium }) => onMedium) && segments.get('stage2');
-    const id = hashOf([manifest.kernel.sha256, [...segments.values()].map(({ sha256 }) => sha256)]);
-    const parts: Omit<MediumParts, 'out'> = {
-      volumeId: volumeId(manifest.name),
-      epoch: manifest.epoch,
-      id,
-      kernel,
-      initrd,
-      stage2: stage2 ?? null,
-      extraFiles: {},
-      menu: menuModel({
-        name: manifest.name,
-        generator: manifest.generator,
-        machine: config.machine,
-        epoch: manifest.epoch,
-        boot: profile.boot,
-      }),
-    };
-    const paths: string[] = [];
-    for (const medium of profile.media as Medium[]) {
-      const path = join(out, WRITERS[medium].file(manifest.name));
-      await WRITERS[medium].write({ ...parts, out: path }, profile);
-      paths.push(path);
-    }
-    return paths;
-  } finally {
-    await fs.remove(work);
-  }
-}
-
-async function makeDirectory(out: string): Promise<void> {
-  try {
-    await fs.ensureDir(out);
-    await fs.access(out, fs.constants.W_OK);
-  } catch (cause) {
-    throw new MindiError(`cannot write into ${out}: ${(cause as NodeJS.ErrnoException).code}`, {
-      code: 'output.unwritable',
-      where: out,
-      hint: 'Name another directory with --out.',
-      cause,
-    });
-  }
 }
 
 function parts({ manifest }: Plan, segments: Segments): BuildResult['parts'] {

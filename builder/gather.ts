@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
+import { formatMountlist } from '../contract/mountlist-file.ts';
 import { baseEntries } from './base-segment.ts';
 import { fateNotes } from './drivers/fates.ts';
 import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
@@ -13,6 +14,7 @@ import { readMountlist } from './mountlist/file.ts';
 import { joined } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
 import type { Profile } from './profile/load.ts';
+import { type Secrets, scanForSecrets } from './secrets/scan.ts';
 import { findBusybox } from './tools/busybox.ts';
 import { FileHashes } from './tools/hashes.ts';
 import { resolveTools, type Tools } from './tools/resolve.ts';
@@ -20,11 +22,16 @@ import { runtimeEntries } from './tools/runtime.ts';
 
 const GENERATOR = `mindi ${createRequire(import.meta.url)('../package.json').version}`;
 
+/** What a plan is made from, and the secrets found in it. */
+export interface Gathered extends PlanInputs {
+  secrets: Secrets;
+}
+
 /**
  * Reads everything a plan is made from: the kernel and its drivers, the tools, this machine's disks. Writes only mindi's
  * cache. What the person should know though it is no error goes to `note`.
  */
-export async function gather(profile: Profile, note: (text: string) => void): Promise<PlanInputs> {
+export async function gather(profile: Profile, note: (text: string) => void): Promise<Gathered> {
   const hashes = new FileHashes();
   const captured = mountlistFor(profile);
   captured.catch(() => {}); // told below, with all else that is wrong
@@ -38,6 +45,7 @@ export async function gather(profile: Profile, note: (text: string) => void): Pr
   await hashes.save();
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
   const { kernel, ...pieces } = drivers;
+  const scanned = await scanForSecrets(profile, tools, mountlist ? { mountlist: formatMountlist(mountlist) } : {});
   return {
     profile: { ...profile, access: { ...profile.access, keymap: hostKeymap(profile.access.keymap) } },
     generator: GENERATOR,
@@ -45,8 +53,9 @@ export async function gather(profile: Profile, note: (text: string) => void): Pr
     kernel,
     base: joined(base, { entries: runtime.links, contents: new Map() }),
     runtime,
-    tools,
+    tools: scanned.tools,
     mountlist,
+    secrets: scanned,
     ...pieces,
   };
 }

@@ -34,7 +34,7 @@ export interface Plan {
   manifest: Manifest;
   contents: Contents;
   /** What goes into the initrd's config once the second stage is packed. */
-  config: Omit<RescueConfig, 'stage2'>;
+  config: Omit<RescueConfig, 'stage2' | 'manifest'>;
   /** Warnings: what the person should know though it builds. */
   notes: string[];
 }

@@ -12,6 +12,8 @@ export interface RunOptions {
   stdoutFile?: string;
   /** Exit codes that are answers and not failures; 0 always is. */
   accept?: number[];
+  /** The program may talk with the person at the terminal: its standard input and error are ours, and not in the log. */
+  terminal?: boolean;
   /** Milliseconds; a tool that hangs is killed. */
   timeout?: number;
   /** The package that brings the tool, for the error, where `mindi doctor` does not know it. */
@@ -37,7 +39,8 @@ export async function run(program: string, args: readonly string[], options: Run
       env: { LC_ALL: 'C', ...options.env },
       stdin: typeof input === 'object' && !(input instanceof Uint8Array) ? input : undefined,
       ...(typeof input === 'string' || input instanceof Uint8Array ? { input } : {}),
-      ...(input === undefined ? { stdin: 'ignore' as const } : {}),
+      ...(input === undefined ? { stdin: options.terminal ? ('inherit' as const) : ('ignore' as const) } : {}),
+      ...(options.terminal ? { stderr: 'inherit' as const } : {}),
       stdout: stdoutFile ? { file: stdoutFile } : 'pipe',
       buffer: stdoutFile ? { stdout: false } : true,
       timeout: options.timeout,

@@ -28,7 +28,7 @@ interface ValueParameter extends ParameterBase {
   kind: Exclude<Kind, 'flag'>;
 }
 interface SwitchParameter extends ParameterBase {
-  sets: 'toRam';
+  sets: 'toRam' | 'check';
   kind: 'flag';
 }
 export type BootParameter = ModeParameter | NamedModeParameter | ValueParameter | SwitchParameter;
@@ -91,6 +91,12 @@ export const BOOT_PARAMETERS: readonly BootParameter[] = [
     about: 'Copy the second stage to RAM, so that the medium can be taken out.',
   },
   {
+    name: 'mindi.check',
+    sets: 'check',
+    kind: 'flag',
+    about: 'Read the whole medium and compare it with what was built; then give a shell.',
+  },
+  {
     name: 'denymods',
     aliases: ['modprobe.blacklist'],
     sets: 'deny',
@@ -112,6 +118,8 @@ export interface BootParameters {
   mode: RestoreMode | null;
   keymap: string | null;
   ip: string | null;
+  /** Whether the medium shall be read and compared. */
+  check: boolean;
   /** Modules never loaded, and modules loaded first, as written. */
   deny: string[];
   force: string[];
@@ -138,6 +146,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     mode: null,
     keymap: null,
     ip: null,
+    check: false,
     deny: [],
     force: [],
     wait: null,
@@ -150,7 +159,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     const parameter = BY_NAME.get(name);
     if (!parameter) unknown(name, value, result);
     else if (parameter.sets === 'mode') addMode(parameter, name, value, modes, result.problems);
-    else if (parameter.sets === 'toRam') result.toRam = true;
+    else if (parameter.kind === 'flag') result[parameter.sets] = true;
     else setValue(parameter, name, value, result);
   }
   result.mode = chooseMode(modes, result.problems);

@@ -21,6 +21,13 @@ export interface ReadyReport {
   memory: { total: number; available: number };
   /** Where the second stage came from: device node, `ram` when it was copied from one, `initrd`, or null when it was not found. */
   medium: string | null;
+  /**
+   * true: the medium's manifest is signed by the key of the profile. false: something of the medium is not what was
+   * built (problems say what). null: the profile names no key, and nothing was found wrong.
+   */
+  trusted: boolean | null;
+  /** What the self-check found; null when none was asked for. */
+  check: CheckReport | null;
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];
 }
@@ -63,6 +70,15 @@ function absence(modules: readonly MissingModule[]): string {
     return `${names} ${some.length > 1 ? 'are' : 'is'} not here (${why})`;
   });
   return parts.join('; ');
+}
+
+/** The whole medium read and compared. */
+export interface CheckReport {
+  whole: boolean;
+  files: number;
+  bytes: number;
+  /** What a person reads: one sentence when it is whole, else one for each thing that is wrong. */
+  sentences: string[];
 }
 
 /** Finds the ready line in console output. Returns undefined when there is none or its JSON is not whole yet. */

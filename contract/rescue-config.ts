@@ -18,6 +18,17 @@ export interface RescueConfig {
   keymap: string | null;
   /** The profile's network.ip: `dhcp` brings the network up at boot; none or absent does not. */
   ip?: string | null;
+  /** The medium's manifest; absent where there was none when this was written. */
+  manifest?: MediumManifestFacts;
+}
+
+/** The manifest on the medium, PATHS.mediumManifest: it must be these bytes, signed by this key where there is one. */
+export interface MediumManifestFacts {
+  size: number;
+  /** Hex. */
+  sha256: string;
+  /** One line as minisign or OpenSSH write it: trust.publicKey of the profile. Null: nothing need be signed. */
+  publicKey: string | null;
 }
 
 /** A medium is recognised by holding this file with this size; it is used only when the hash is right. */
@@ -51,6 +62,13 @@ export const PATHS = {
   /** Where the second stage is copied to by the boot parameter toram. */
   ram: '/run/mindi/ram',
   log: '/var/log/mindi.log',
-  /** On the medium: one line, the SHA-256 of the second stage. */
+  /** On the medium: one line, the SHA-256 of the second stage; of the manifest where that is folded into the initrd. */
   mediumId: 'mindi/id',
+  /** On the medium: every file, its hash and where it comes from; beside it, perhaps, its signature. */
+  mediumManifest: 'mindi/manifest.json',
+  /**
+   * There when the medium is not what was built: one sentence a line. Whatever erases or overwrites anything of this
+   * machine looks for it first, and refuses.
+   */
+  untrusted: '/run/mindi/untrusted',
 } as const;

@@ -22,6 +22,8 @@ export function readyReport(boot: Boot): ReadyReport {
     tapes: tapes(),
     memory: memory(),
     medium: boot.medium,
+    trusted: boot.trusted,
+    check: boot.check,
     problems: [...boot.problems, ...boot.modules.problems],
   };
 }

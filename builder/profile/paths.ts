@@ -14,6 +14,8 @@ const PATHS: { path: string[]; or?: RegExp }[] = [
   { path: ['drivers', 'firmware', 'from', '*'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
   { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },
   { path: ['tools', 'include', '*'], or: /\// },
+  { path: ['access', 'secrets', '*'], or: /\// },
+  { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];
 
 /** The tree of one file with its relative paths made absolute, from the directory of that file. */

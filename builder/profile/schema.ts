@@ -205,6 +205,18 @@ export const ProfileSchema = Type.Object(
           pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
         }),
       ),
+      secrets: Type.Optional(
+        strings(
+          'files that hold secrets and may be on the medium all the same: paths or globs; or boot.append, restore.source',
+        ),
+      ),
+    }),
+    trust: section('how the medium knows that it is what was built', {
+      publicKey: Type.Optional(
+        textOrNull(
+          'minisign or OpenSSH (Ed25519) public key, or a file with it: the medium must be built with --sign; null: none',
+        ),
+      ),
     }),
     initrd: section('how the initrd is made', {
       fold: Type.Optional(

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import fs from 'fs-extra';
+import { makeIso } from '../boot/iso.ts';
+import { type MediumParts, type Source, volumeId } from '../boot/medium.ts';
+import { menuModel } from '../boot/menu.ts';
+import { makeUsb } from '../boot/usb.ts';
+import { MindiError } from '../contract/error.ts';
+import { hashOf } from './cache.ts';
+import { concatenate } from './pack/initrd.ts';
+import type { PackedSegment } from './pack/segments.ts';
+import type { Plan } from './plan.ts';
+import type { Profile } from './profile/load.ts';
+import type { Medium } from './profile/schema.ts';
+
+/** One back end a medium: what it writes, named after the profile. */
+interface Writer {
+  file: (name: string) => string;
+  write: (parts: MediumParts, profile: Profile) => Promise<void>;
+}
+const WRITERS: Record<Medium, Writer> = {
+  iso: { file: (name) => `${name}.iso`, write: makeIso },
+  usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
+};
+
+/** What the media of a profile are written from. */
+export interface MediaInputs {
+  planned: Plan;
+  segments: ReadonlyMap<string, PackedSegment>;
+  profile: Profile;
+  /** The kernel's image. */
+  kernel: string;
+  /** On the media besides kernel, initrd, second stage and loaders. */
+  files: Readonly<Record<string, Source>>;
+  secret: boolean;
+}
+
+/** Writes every medium of the profile into `out`, which is there. Returns their paths. */
+export async function writeMedia(inputs: MediaInputs, out: string): Promise<string[]> {
+  const { planned, segments, profile, kernel, files, secret } = inputs;
+  const { manifest, config } = planned;
+  const work = await fs.mkdtemp(join(out, '.mindi-'));
+  try {
+    const initrd = join(work, 'initrd.img');
+    const cpios = manifest.segments.flatMap(({ format, name }) => (format === 'cpio' ? [segments.get(name)] : []));
+    await concatenate(
+      cpios.map((segment) => segment?.path ?? ''),
+      initrd,
+    );
+    const stage2 = manifest.segments.find(({ onMedium }) => onMedium) && segments.get('stage2');
+    const id = hashOf([manifest.kernel.sha256, [...segments.values()].map(({ sha256 }) => sha256)]);
+    const parts: Omit<MediumParts, 'out'> = {
+      volumeId: volumeId(manifest.name),
+      epoch: manifest.epoch,
+      id,
+      kernel,
+      initrd,
+      stage2: stage2 ?? null,
+      extraFiles: files,
+      identities: {
+        [kernel]: manifest.kernel.sha256,
+        [initrd]: hashOf(cpios.map((segment) => segment?.sha256)),
+        ...(stage2 ? { [stage2.path]: stage2.sha256 } : {}),
+      },
+      secret,
+      menu: menuModel({
+        name: manifest.name,
+        generator: manifest.generator,
+        machine: config.machine,
+        epoch: manifest.epoch,
+        boot: profile.boot,
+      }),
+    };
+    const paths: string[] = [];
+    for (const medium of profile.media as Medium[]) {
+      const path = join(out, WRITERS[medium].file(manifest.name));
+      await WRITERS[medium].write({ ...parts, out: path }, profile);
+      paths.push(path);
+    }
+    return paths;
+  } finally {
+    await fs.remove(work);
+  }
+}
+
+/** @throws MindiError `output.unwritable` */
+export async function makeDirectory(out: string): Promise<void> {
+  try {
+    await fs.ensureDir(out);
+    await fs.access(out, fs.constants.W_OK);
+  } catch (cause) {
+    throw new MindiError(`cannot write into ${out}: ${(cause as NodeJS.ErrnoException).code}`, {
+      code: 'output.unwritable',
+      where: out,
+      hint: 'Name another directory with --out.',
+      cause,
+    });
+  }
+}

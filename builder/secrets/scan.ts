@@ -1,0 +1,126 @@
+import { posix } from 'node:path';
+import fs from 'fs-extra';
+import pLimit from 'p-limit';
+import { MindiError } from '../../contract/error.ts';
+import type { Content, Contents, Entry, FileEntry } from '../../contract/manifest.ts';
+import { cacheDirectory, hashOf, writeBeside } from '../cache.ts';
+import type { Piece } from '../piece.ts';
+import type { Profile } from '../profile/load.ts';
+import { SECRET_KINDS } from './kinds.ts';
+
+/** Raise it when a kind is added or another pattern would match. */
+const FORMAT = 1;
+/** Files beyond this are data, not configuration. */
+const BIGGEST = 4 << 20;
+/** A zero byte within so many: not text. */
+const LOOKED_AT = 8192;
+
+export interface Finding {
+  /** A path on the medium, or the profile's field. */
+  path: string;
+  /** As SecretKind.name. */
+  kind: string;
+  /** From 1. */
+  line: number;
+  /** What of the profile brought the file: `tools.include: /root/x`. */
+  rule: string;
+}
+
+/** Whether the medium will hold secrets which the profile allows, and those it does not. */
+export interface Secrets {
+  allowed: Finding[];
+  forbidden: Finding[];
+}
+
+export interface Scanned extends Secrets {
+  /** The tools, files with allowed secrets readable by their owner only. */
+  tools: Piece;
+}
+
+/** Text of the profile that lands on the medium, under the name of its field. */
+const fields = ({ boot, restore }: Profile): [field: string, text: string][] => [
+  ['boot.append', boot.append.join('\n')],
+  ['restore.source', restore.source ?? ''],
+];
+
+/**
+ * Looks for secrets in what a person could have put on the medium: files of this machine, the mountlist, texts of the
+ * profile. Programs, modules and firmware are not looked into. What was clean before is not read again.
+ */
+export async function scanForSecrets(profile: Profile, tools: Piece, more: Record<string, string>): Promise<Scanned> {
+  const files = tools.entries.filter((entry): entry is FileEntry => entry.type === 'file' && entry.size <= BIGGEST);
+  const found = [
+    ...[...fields(profile), ...Object.entries(more)].flatMap(([field, text]) => findingsIn(text, field, field)),
+    ...(await scanFiles(files, tools.contents)),
+  ];
+  const allowed = found.filter(({ path }) => isAllowed(path, profile.access.secrets));
+  const forbidden = found.filter((finding) => !allowed.includes(finding));
+  const secret = new Set(allowed.map(({ path }) => path));
+  const entries = tools.entries.map((entry): Entry => {
+    return secret.has(entry.path) ? { ...entry, mode: entry.mode & 0o700 } : entry;
+  });
+  return { allowed, forbidden, tools: { ...tools, entries } };
+}
+
+const isAllowed = (path: string, patterns: readonly string[]) =>
+  patterns.some((pattern) => pattern === path || posix.matchesGlob(path, pattern));
+
+/** Nothing is remembered but that a set of files was clean: the next build with the same files reads none of them. */
+async function scanFiles(files: readonly FileEntry[], contents: Contents): Promise<Finding[]> {
+  const patterns = SECRET_KINDS.map(({ pattern }) => pattern.source);
+  const clean = cacheDirectory('clean', hashOf([FORMAT, patterns, files.map(({ path, sha256 }) => [path, sha256])]));
+  if (await fs.pathExists(clean)) return [];
+  const limit = pLimit(16);
+  const each = files.map((file) => limit(() => scanFile(file, contents.get(file.sha256))));
+  const findings = (await Promise.all(each)).flat();
+  if (findings.length === 0) await writeBeside(clean, (path) => fs.writeFile(path, ''));
+  return findings;
+}
+
+async function scanFile({ path, why }: FileEntry, content: Content | undefined): Promise<Finding[]> {
+  if (content?.from !== 'file') return [];
+  const rule = why.at(-1)?.rule ?? '';
+  const bytes = await fs.readFile(content.path);
+  // UTF-16 has zero bytes in it and is text all the same; nothing here is written so.
+  const binary = bytes.subarray(0, LOOKED_AT).includes(0);
+  return findingsIn(binary ? '' : bytes.toString('latin1'), path, rule);
+}
+
+/** Each kind once, with the line it starts in. */
+export function findingsIn(text: string, path: string, rule: string): Finding[] {
+  return SECRET_KINDS.flatMap(({ name, pattern, path: only, notIn }) => {
+    if ((only && !only.test(path)) || notIn?.test(path)) return [];
+    const match = pattern.exec(text);
+    if (!match) return [];
+    // The match may begin with the line breaks before it.
+    const start = match.index + match[0].search(/\S|$/);
+    return [{ path, kind: name, line: text.slice(0, start).split('\n').length, rule }];
+  });
+}
+
+/** @throws MindiError `secrets.found`, a problem for each; never with the secret itself. */
+export function refuseSecrets({ forbidden }: Secrets, profile: Profile): void {
+  const problems = forbidden.map(({ path, kind, line, rule }) => {
+    const field = /^\/|^mountlist$/.test(path) ? undefined : path;
+    return new MindiError(
+      field ? `${field} holds ${kind}` : `${path} would be on the medium and holds ${kind} (line ${line})`,
+      {
+        code: 'secrets.found',
+        where: placeOf(field ?? rule, profile),
+        hint: `Leave it out, or name ${path} under access.secrets: the images are then readable by you alone.`,
+      },
+    );
+  });
+  if (problems.length > 0) throw MindiError.all(problems, 'Secrets would land on the medium:', 'secrets.found');
+}
+
+/** Where the profile says what brought a file: `tools.include: /root/x` is an item of that list. */
+function placeOf(rule: string, profile: Profile): string {
+  const [path = '', item] = rule.split(': ');
+  const steps = path.split('.');
+  const list = steps.reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step], profile);
+  const index = Array.isArray(list)
+    ? list.findIndex((one) => one === item || posix.basename(one, '.yaml') === item)
+    : -1;
+  return profile.where(index < 0 ? steps : [...steps, index]);
+}
