@@ -62,7 +62,7 @@ const RESCUE: { name: RestoreMode; key: string; label: string; help: string[] }[
     name: 'compare',
     key: 'c',
     label: 'Compare      compare this machine with its backup',
-    help: ['Reads the backup and the disks and lists what differs.', 'Nothing is written to a disk of this machine.'],
+    help: ['Lists what differs between the backup and the disks. Nothing is written.'],
   },
   {
     name: 'nuke',
@@ -74,6 +74,14 @@ const RESCUE: { name: RestoreMode; key: string; label: string; help: string[] }[
     ],
   },
 ];
+
+/** Starts the rescue system, too, as the expert's does, and reads the medium before it gives the shell. */
+const CHECK = {
+  name: 'check' as const,
+  key: 'k',
+  label: 'Check        read this whole medium and compare it',
+  help: ['Reads this medium, says whether it is whole, gives a shell. Writes nothing.'],
+};
 
 const OTHERS: MenuEntry[] = [
   {
@@ -115,7 +123,11 @@ export function menuModel(facts: MenuFacts): MenuModel {
     timeout: boot.timeout,
     default: boot.default,
     serial,
-    entries: [...RESCUE.map((entry) => ({ ...entry, append: append(entry.name, boot) })), ...OTHERS],
+    entries: [
+      ...RESCUE.map((entry) => ({ ...entry, append: append([...quiet(entry.name), `${entry.name}_mode`], boot) })),
+      { ...CHECK, append: append(['quiet', 'expert_mode', 'mindi.check'], boot) },
+      ...OTHERS,
+    ],
   };
 }
 
@@ -127,11 +139,11 @@ function title({ name, generator, machine, epoch }: MenuFacts): string {
 
 /**
  * The screen is always a console; the serial port comes last, because the last one named is /dev/console and a machine
- * without that port falls back to the one before. Kernel messages stay off slow consoles, except for an expert.
+ * without that port falls back to the one before.
  */
-function append(mode: RestoreMode, boot: MenuFacts['boot']): string {
+function append(own: readonly string[], boot: MenuFacts['boot']): string {
   const consoles = ['console=tty0', ...(boot.serial === false ? [] : [`console=${boot.serial}`])];
-  const words = [...consoles, ...(mode === 'expert' ? [] : ['quiet']), `${mode}_mode`, ...boot.append];
+  const words = [...consoles, ...own, ...boot.append];
   const line = words.join(' ');
   const odd = words.find((word) => !/^[\x20-\x7e]+$/.test(word));
   if (odd !== undefined) {
@@ -148,6 +160,9 @@ function append(mode: RestoreMode, boot: MenuFacts['boot']): string {
   }
   return line;
 }
+
+/** Kernel messages stay off slow consoles, except for an expert. */
+const quiet = (mode: RestoreMode) => (mode === 'expert' ? [] : ['quiet']);
 
 /** `ttyS1,9600n8` as the loaders want it: unit 1, 9600 baud. */
 function serialPort(console: string): { unit: number; speed: number } {

@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import type { BuildResult, StepName } from '../builder/build.ts';
+import type { SigningKey } from '../builder/trust/sign.ts';
 import { answer, answerJson, paint, size, table } from './output.ts';
 
 interface Options {
   out: string;
+  sign?: string;
   json?: boolean;
 }
 
@@ -13,6 +15,7 @@ export function buildCommand(): Command {
     .description('build the media a profile names')
     .argument('<profile>', 'a built-in profile (standalone, usb, minimal) or a YAML file')
     .option('--out <dir>', 'where the images go; made with its parents when it is not there', 'out')
+    .option('--sign <key>', "sign manifest and sums: minisign's secret key, or an OpenSSH key")
     .option('--json', 'print what was made as JSON')
     .addHelpText(
       'after',
@@ -20,9 +23,13 @@ export function buildCommand(): Command {
 An image that is there already is replaced only when the new one is whole. Every file in DIR is byte for byte the same
 for the same inputs; set SOURCE_DATE_EPOCH to choose the time written on the media.
 
+Beside the images: NAME.manifest.json (every file, its hash, package and version), NAME.cdx.json (the same packages as a
+CycloneDX SBOM), NAME.sha256sums (of all that), and with --sign their signatures. docs/trust.md says what they are for.
+
 Examples:
   mindi build standalone --out /srv/rescue     the built-in profile for this machine
   mindi build usb                              the same as an image for a USB stick
+  mindi build web1.yaml --sign ~/mindi.key     then: minisign -V -p mindi.pub -m out/web1.sha256sums
   mindi build web1.yaml                        your own, into ./out
   mindi build web1.yaml --json | jq -r '.media[].path'`,
     )
@@ -37,12 +44,19 @@ export async function runBuild(profileName: string, options: Options): Promise<B
     import('../builder/profile/load.ts'),
     import('../builder/build.ts'),
   ]);
-  const profile = await loadProfile(profileName);
-  const { showing } = await import('./progress.ts');
-  const result = await showing(TITLES, (teller) => build(profile, options.out, teller));
+  const [profile, { showing }] = await Promise.all([loadProfile(profileName), import('./progress.ts')]);
+  const sign = options.sign === undefined ? undefined : await keyOf(options.sign);
+  // A spinner would write over the question for the passphrase.
+  const plain = sign?.encrypted ?? false;
+  const result = await showing(TITLES, (teller) => build(profile, options.out, teller, { sign }), { plain });
   if (options.json) answerJson(result);
   else answer(summary(result));
   return result;
+}
+
+async function keyOf(path: string): Promise<SigningKey> {
+  const { signingKey } = await import('../builder/trust/sign.ts');
+  return signingKey(path);
 }
 
 const TITLES: Record<StepName, string> = {
@@ -54,7 +68,11 @@ const TITLES: Record<StepName, string> = {
 };
 
 function summary(result: BuildResult): string {
-  const media = result.media.map(({ path, size: bytes, sha256 }) => [paint('bold', path), size(bytes), sha256]);
+  const media = [...result.media, ...result.documents].map(({ path, size: bytes, sha256 }) => [
+    paint('bold', path),
+    size(bytes),
+    sha256,
+  ]);
   const total = result.parts.reduce((sum, part) => sum + part.size, 0);
   const parts = result.parts.map(({ name, size: bytes, files, cached }) => [
     `  ${name}`,

@@ -13,16 +13,17 @@ export interface Teller<Step extends string> {
 
 /**
  * Runs long work and shows it on stderr: on a terminal its steps with a spinner and what is being done now, elsewhere
- * one plain timed line a step, so that logs stay readable. Notes come when the work is over.
+ * or when `plain`, one timed line a step, so that logs stay readable. Notes come when the work is over.
  */
 export async function showing<Step extends string, Result>(
   titles: Record<Step, string>,
   work: (teller: Teller<Step>) => Promise<Result>,
+  { plain = false } = {},
 ): Promise<Result> {
   const notes: string[] = [];
   const note = (text: string) => void notes.push(text);
   try {
-    return await (process.stderr.isTTY ? onTerminal(titles, work, note) : inLog(titles, work, note));
+    return await (process.stderr.isTTY && !plain ? onTerminal(titles, work, note) : inLog(titles, work, note));
   } finally {
     for (const text of notes) talk(`mindi: note: ${text}`);
   }

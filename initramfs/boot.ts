@@ -1,4 +1,5 @@
 import type { BootParameters } from '../contract/boot-parameters.ts';
+import type { CheckReport } from '../contract/report.ts';
 import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
 import type { Consoles } from './consoles.ts';
 import type { Device } from './devices.ts';
@@ -16,6 +17,9 @@ export interface Boot {
   devices: Device[];
   /** Where the second stage is: a device node, `ram` or `initrd`; null as long as it is not there. */
   medium: string | null;
+  /** As ReadyReport says. */
+  trusted: boolean | null;
+  check: CheckReport | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];
 }

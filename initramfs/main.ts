@@ -1,8 +1,12 @@
-/** The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. */
+/**
+ * The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. With
+ * the word `check` it is the command mindi-check.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseBootParameters } from '../contract/boot-parameters.ts';
 import { type Boot, problem, tell } from './boot.ts';
+import { checkCommand } from './check-command.ts';
 import { Consoles } from './consoles.ts';
 import { watchDevices } from './hotplug.ts';
 import { KernelModules } from './kernel-modules.ts';
@@ -44,7 +48,18 @@ async function start(): Promise<Boot> {
   await consoles.open();
   const modules = new KernelModules(release(), parameters);
   const mode = parameters.mode ?? config.restore.mode;
-  return { config, parameters, mode, consoles, modules, devices: [], medium: null, problems };
+  return {
+    config,
+    parameters,
+    mode,
+    consoles,
+    modules,
+    devices: [],
+    medium: null,
+    trusted: null,
+    check: null,
+    problems,
+  };
 }
 
 function crash(error: unknown): never {
@@ -56,4 +71,5 @@ function crash(error: unknown): never {
 
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
-await main();
+if (process.argv[2] === 'check') process.exitCode = await checkCommand();
+else await main();

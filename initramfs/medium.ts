@@ -50,7 +50,7 @@ function generation(name: string): string {
  * Mounts the candidate at PATHS.medium, read-only, when it holds our medium: the file `mindi/id` names the second stage's
  * hash. Anything else is left unmounted.
  */
-export async function look(device: string, stage: SecondStage, modules: KernelModules): Promise<Look> {
+export async function look(device: string, stage: Pick<SecondStage, 'sha256'>, modules: KernelModules): Promise<Look> {
   const start = await firstBytes(device);
   if (typeof start === 'string') {
     log(`${device}: ${start}`);
@@ -107,7 +107,7 @@ export async function verify(
 }
 
 /** A file in pieces through one buffer, each valid until the next. */
-async function* chunks(file: string): AsyncGenerator<Uint8Array> {
+export async function* chunks(file: string): AsyncGenerator<Uint8Array> {
   const handle = await open(file);
   const buffer = Buffer.allocUnsafe(1 << 20);
   try {

@@ -16,7 +16,8 @@ const MODE_TEXT: Record<string, string[]> = {
 export function firstScreen(report: ReadyReport, config: RescueConfig): string {
   const missing = missingLines(report);
   const rows: [string, string[]][] = [
-    ['Medium', [report.medium ? checked(report.medium) : noMedium(config)]],
+    ['Medium', [report.medium ? checked(report.medium, report.trusted) : noMedium(config)]],
+    ['Check', report.check?.sentences ?? []],
     ['Disks', report.disks.map((disk) => words(disk.name, bytes(disk.bytes), disk.model, driver(disk.driver)))],
     [
       'Network',
@@ -45,8 +46,9 @@ function origin(config: RescueConfig): string {
   return `made ${day}${config.machine ? ` for ${config.machine}` : ''} (${config.generator})`;
 }
 
-function checked(medium: string): string {
-  return medium === 'ram' ? 'in RAM, checked; the disc or stick can be taken out' : `${medium}, second stage checked`;
+function checked(medium: string, trusted: boolean | null): string {
+  const what = medium === 'ram' ? 'in RAM, checked; the disc or stick can be taken out' : `${medium}, second stage checked`;
+  return `${what}${trusted ? ', signature verified' : ''}`;
 }
 
 function noMedium(config: RescueConfig): string {

@@ -1,4 +1,5 @@
 import type { Step } from '../boot.ts';
+import { check } from './check.ts';
 import { clock } from './clock.ts';
 import { allDevices, firstDevices } from './coldplug.ts';
 import { essentialModules } from './essential-modules.ts';
@@ -7,6 +8,7 @@ import { medium } from './medium.ts';
 import { mounts } from './mounts.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
+import { trust } from './trust.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
 export const STEPS: readonly Step[] = [
@@ -14,9 +16,11 @@ export const STEPS: readonly Step[] = [
   essentialModules,
   firstDevices,
   medium,
+  trust,
   allDevices,
   keymap,
   clock,
   network,
+  check,
   ready,
 ];

@@ -103,9 +103,9 @@ async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
   }
 }
 
-/** Takes the sixth entry. QEMU ends where the machine would restart. */
+/** Takes the seventh entry. QEMU ends where the machine would restart. */
 async function reboot(machine: Machine): Promise<void> {
-  const keys = ['home', 'down', 'down', 'down', 'down', 'down', 'ret'];
+  const keys = ['home', ...Array(6).fill('down'), 'ret'];
   await persist(() => machine.key(...keys).catch(() => {}), machine.waitForEnd(PATIENCE));
 }
 
@@ -114,12 +114,12 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
     await using machine = await start(firmware, isos.waiting, 'cdrom');
     await machine.waitForText(SHOWN[firmware], PATIENCE);
     await machine.waitForText(/Help +explain every entry/, PATIENCE);
-    for (const label of ['Interactive', 'Expert', 'Compare', 'Nuke', 'Local disk', 'Reboot'])
+    for (const label of ['Interactive', 'Expert', 'Compare', 'Nuke', 'Check', 'Local disk', 'Reboot'])
       expect(machine.text).toMatch(new RegExp(`^.?.?.?${label} {2,}\\S`, 'm'));
     await persist(() => machine.type(F1), machine.waitForText('Press Enter to go back to the menu', PATIENCE));
     machine.type('\r');
     await sleep(1000);
-    await machine.key('home', 'down', 'down', 'down', 'down', 'ret');
+    await machine.key('home', 'down', 'down', 'down', 'down', 'down', 'ret');
     await machine.waitForText(STARTED, PATIENCE);
   });
 

@@ -51,6 +51,7 @@ describe('boot menu', () => {
       'console=tty0 console=ttyS0,115200 expert_mode',
       'console=tty0 console=ttyS0,115200 quiet compare_mode',
       'console=tty0 console=ttyS0,115200 quiet nuke_mode',
+      'console=tty0 console=ttyS0,115200 quiet expert_mode mindi.check',
     ]);
   });
 
@@ -86,7 +87,8 @@ describe('boot menu', () => {
     const lines = (await helpText(menu)).trimEnd().split('\n');
     expect(lines.length).toBeLessThan(24);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(80);
-    for (const name of ['interactive', 'expert', 'compare', 'nuke', 'local', 'reboot']) expect(lines).toContain(name);
+    for (const name of ['interactive', 'expert', 'compare', 'nuke', 'check', 'local', 'reboot'])
+      expect(lines).toContain(name);
   });
 
   it('fits isolinux onto a terminal of 80x24', async () => {

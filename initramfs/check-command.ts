@@ -1,0 +1,23 @@
+import { appendFileSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { parseBootParameters } from '../contract/boot-parameters.ts';
+import { PATHS } from '../contract/rescue-config.ts';
+import { findAndCheck } from './check-medium.ts';
+import { KernelModules } from './kernel-modules.ts';
+import { readRescueConfig } from './rescue-config.ts';
+
+/** The command mindi-check: progress on standard error, the answer on standard output. Returns the exit code. */
+export async function checkCommand(): Promise<number> {
+  const modules = new KernelModules(release(), parseBootParameters(readFileSync('/proc/cmdline', 'utf8')));
+  let shown = '';
+  const report = await findAndCheck(readRescueConfig([]), modules, (path, part) => {
+    const line = `${path}: ${Math.floor(part * 100)} %`;
+    if (line !== shown) process.stderr.write(`\r${line}\x1b[K`);
+    shown = line;
+  });
+  modules.rest();
+  process.stderr.write('\r\x1b[K');
+  if (!report.whole) appendFileSync(PATHS.untrusted, `${report.sentences.join('\n')}\n`);
+  process.stdout.write(`${report.sentences.join('\n')}\n`);
+  return report.whole ? 0 : 1;
+}
