@@ -110,7 +110,8 @@ function hostPiece({ mountlist }: PlanInputs): Piece {
 }
 
 function hostSegment(piece: Piece): Segment {
-  const config: Entry = { type: 'config', path: PATHS.config, mode: 0o644, uid: 0, gid: 0, why: [{ rule: 'init' }] };
+  // Where the restore data are may come with a password.
+  const config: Entry = { type: 'config', path: PATHS.config, mode: 0o600, uid: 0, gid: 0, why: [{ rule: 'init' }] };
   return cpio('host', null, [...piece.entries, config]);
 }
 

@@ -23,7 +23,7 @@ export interface ReadyReport {
   medium: string | null;
   /**
    * true: the medium's manifest is signed by the key of the profile. false: something of the medium is not what was
-   * built (problems say what). null: the profile names no key, and nothing was found wrong.
+   * built, or is not there (problems say what). null: the profile names no key, and nothing was found wrong.
    */
   trusted: boolean | null;
   /** What the self-check found; null when none was asked for. */

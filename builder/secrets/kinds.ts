@@ -9,8 +9,16 @@ export interface SecretKind {
   notIn?: RegExp;
 }
 
-/** A value somebody wrote there, and not a variable, a placeholder or a word of the manual (pass:insta is openssl.cnf's). */
-const LITERAL = String.raw`["']?(?![$<{%*\[(\/]|(?:changeme|example|password|passwd|secret|required|optional|disabled|enabled|default|unset|prompt|string|pass:insta|your[-_]?\w*|xxx+)\b)[^\s"'$<>{}()|;,*\`]{6,}["']?[ \t]*(?:$|[#;])`;
+/** What stands in a value's place in examples and manuals; pass:insta is in everybody's openssl.cnf. */
+const PLACEHOLDERS = [
+  ...['changeme', 'example', 'password', 'passwd', 'secret', 'required', 'optional', 'disabled', 'enabled', 'default'],
+  ...['unset', 'prompt', 'string', 'pass:insta', 'your[-_]?\\w*', 'xxx+'],
+];
+/** A value somebody wrote there to the end of the line: no variable, no path, no placeholder. */
+const LITERAL = [
+  `["']?(?![$<{%*[(/]|(?:${PLACEHOLDERS.join('|')})\\b)`,
+  '[^\\s"\'$<>{}()|;,*`]{6,}["\']?[ \\t]*(?:$|[#;])',
+].join('');
 /** The start of `NAME=`, after `export`, quotes or YAML's dash. */
 const START = String.raw`^[ \t]*(?:-[ \t]+)?(?:export[ \t]+|set[ \t]+)?["']?`;
 /** Source code and documentation talk of passwords without having any. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Entry, FileEntry, Manifest } from '../../contract/manifest.ts';
+import type { Entry, FileEntry, Manifest, Segment } from '../../contract/manifest.ts';
 import { type Owners, ownersOf } from './owners.ts';
 import { type Package, packageId, packageNamed } from './packages.ts';
 
@@ -44,8 +44,8 @@ export interface Document {
 
 type Packed = (segment: string) => Promise<{ size: number; sha256: string }>;
 
-/** The segment with the config: the manifest must be there before it is packed. */
-const LAST = 'host';
+/** The last segment: the config needs the manifest, so the manifest cannot know this one. */
+const hasConfig = ({ entries }: Segment) => entries.some(({ type }) => type === 'config');
 
 /** Makes the manifest as soon as everything it covers is packed. */
 export async function mediumManifest(plan: Manifest, packed: Packed): Promise<MediumManifest> {
@@ -81,7 +81,7 @@ export async function mediumManifest(plan: Manifest, packed: Packed): Promise<Me
 }
 
 function segmentsOf(plan: Manifest, packed: Packed): Promise<MediumManifest['segments']> {
-  const covered = plan.segments.filter(({ name }) => name !== LAST);
+  const covered = plan.segments.filter((segment) => !hasConfig(segment));
   return Promise.all(
     covered.map(async ({ name, format, onMedium }) => {
       const { size, sha256 } = await packed(name);

@@ -48,12 +48,8 @@ async function readKey(path: string): Promise<string> {
   try {
     return await readFile(path, 'latin1');
   } catch (cause) {
-    throw new MindiError(`the key cannot be read: ${messageOf(cause)}`, {
-      code: 'sign.key',
-      where: path,
-      hint: 'Name a secret key of `minisign -G` or `ssh-keygen -t ed25519`.',
-      cause,
-    });
+    const hint = 'Name a key of `minisign -G` or `ssh-keygen -t ed25519` that you may read.';
+    throw new MindiError(`the key cannot be read: ${messageOf(cause)}`, { code: 'sign.key', where: path, hint, cause });
   }
 }
 

@@ -121,9 +121,14 @@ describe('other profiles', () => {
     expect(hardware.modaliases.join(' ')).toMatch(/pci:v00001AF4d.*usb:v1D6Bp0003.*virtio:d00000002v00001AF4/);
   });
 
-  test('bun, which needs AVX2, runs the same init', async () => {
-    const { report } = await boot(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'), { cpu: 'max' });
+  test('bun, which needs AVX2, runs the same init, and the self-check where all is in the initrd', async () => {
+    const { report } = await boot(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'), {
+      cpu: 'max',
+      append: 'mindi.check',
+    });
     expect(report.runtime).toMatch(/^bun /);
+    expect(report).toMatchObject({ medium: 'initrd', trusted: null });
+    expect(report.check?.sentences).toEqual([expect.stringMatching(/^This medium is whole: \d+ files/)]);
     expect(report.problems).toEqual([]);
   });
 

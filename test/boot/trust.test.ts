@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { copyFileSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { takeKernel } from '../../boot/bootable.ts';
@@ -10,6 +10,8 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { signingKey } from '../../builder/trust/sign.ts';
 import { findReady } from '../../contract/report.ts';
+import { parsePublicKey, verifySignature } from '../../contract/signature.ts';
+import { signAtTerminal } from '../passphrase.ts';
 
 const PATIENCE = 150;
 const MIB = 1 << 20;
@@ -81,7 +83,7 @@ describe('a signed medium', () => {
     const modes = [...allEntries(await openImage(image, work.path))].map(({ path, mode }) => [path, mode]);
     expect(Object.fromEntries(modes)).toMatchObject({
       'mindi/stage2.squashfs': 0o400,
-      [`mindi/stage2.squashfs:${at('backup.env')}`.replace(':/', ':')]: 0o600,
+      [`mindi/stage2.squashfs:${at('backup.env')}`]: 0o600,
     });
   });
 
@@ -135,6 +137,17 @@ describe('a signed medium', () => {
     expect(report).toMatchObject({ medium: null, trusted: false, check: { whole: false } });
     expect(report.check?.sentences).toEqual(['mindi/stage2.squashfs is damaged between 3 and 4 MiB.']);
     await typed(machine, 'mindi-check; echo "code $?"', /damaged between 3 and 4 MiB\.\n(?:.*\n)*code 1\n/);
+  });
+});
+
+describe('a key with a passphrase', () => {
+  test('of minisign: it is asked for on the terminal', async () => {
+    const args = ['-G', '-p', at('locked.pub'), '-s', at('locked.key')];
+    execFileSync('minisign', args, { input: 'phrase\nphrase\n', stdio: ['pipe', 'pipe', 'pipe'] });
+    const text = await signAtTerminal(at('locked.key'), 'phrase', work.path);
+    const key = parsePublicKey(readFileSync(at('locked.pub'), 'utf8'));
+    expect(key).not.toBeNull();
+    expect(key && verifySignature(Buffer.from('abc'), text, key)).toBeNull();
   });
 });
 

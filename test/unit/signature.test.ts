@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { type SigningKey, sign, signingKey, trustedKey } from '../../builder/trust/sign.ts';
 import { type PublicKey, parsePublicKey, verifySignature } from '../../contract/signature.ts';
+import { signAtTerminal } from '../passphrase.ts';
 
 const KINDS = ['minisign', 'ssh'] as const;
 const DATA = Buffer.from('{"format": 1}\n');
@@ -22,7 +23,11 @@ beforeAll(async () => {
     tool('minisign', ['-G', '-W', '-f', '-p', at(`${name}.minisign.pub`), '-s', at(`${name}.minisign`)]);
     tool('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'a comment', '-f', at(`${name}.ssh`)]);
   }
-  tool('minisign', ['-G', '-f', '-p', at('locked.pub'), '-s', at('locked.minisign')], 'phrase\nphrase\n');
+  // minisign takes seconds and a GiB to lock a key; here it only has to look like one.
+  const open = readFileSync(at('one.minisign'), 'utf8').split('\n');
+  const bytes = Buffer.from(open[1] ?? '', 'base64');
+  bytes.write('Sc', 2);
+  writeFileSync(at('locked.minisign'), `${open[0]}\n${bytes.toString('base64')}\n`);
   tool('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'phrase', '-f', at('locked.ssh')]);
 });
 afterAll(() => work[Symbol.asyncDispose]());
@@ -97,7 +102,7 @@ describe.each(KINDS)('signatures of %s', (kind) => {
     });
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), armoured, magic), (text) => {
-        expect(verifySignature(DATA, text, key)).toEqual(expect.any(String));
+        expect(verifySignature(DATA, text, key)).not.toBeNull();
         parsePublicKey(text);
       }),
     );
@@ -119,6 +124,11 @@ describe.each(KINDS)('signatures of %s', (kind) => {
 });
 
 describe('keys', () => {
+  test("OpenSSH's passphrase is asked for on the terminal", async () => {
+    const text = await signAtTerminal(at('locked.ssh'), 'phrase', work.path);
+    expect(verifySignature(Buffer.from('abc'), text, publicKey('locked', 'ssh'))).toBeNull();
+  });
+
   test('an OpenSSH signature for another purpose is refused', () => {
     writeFileSync(at('mail'), DATA);
     tool('ssh-keygen', ['-q', '-Y', 'sign', '-f', at('one.ssh'), '-n', 'email', at('mail')]);

@@ -79,7 +79,15 @@ const PLAN: Manifest = {
         file('/usr/sbin/restore', '/usr/local/sbin/nobodys', 'tools.include: /usr/local/sbin/nobodys'),
       ],
     },
-    { name: 'host', format: 'cpio', level: null, entries: [file('/etc/mindi/mountlist.txt', 'mindi', 'mountlist')] },
+    {
+      name: 'host',
+      format: 'cpio',
+      level: null,
+      entries: [
+        file('/etc/mindi/mountlist.txt', 'mindi', 'mountlist'),
+        { type: 'config', path: '/etc/mindi/config.json', mode: 0o600, uid: 0, gid: 0, why: [] },
+      ],
+    },
   ],
 };
 const packed = async (name: string) => ({ size: name.length, sha256: 'ef'.repeat(32) });
