@@ -21,6 +21,7 @@ export async function store(key: string, make: (path: string) => Promise<void>):
   await writeBeside(path, async (temporary) => {
     await make(temporary);
     facts = await hashFile(temporary);
+    await used(temporary);
   });
   await writeBeside(`${path}.json`, (temporary) => fs.writeJson(temporary, facts));
   return { path, ...facts };
@@ -32,12 +33,17 @@ export async function findStored(key: string): Promise<Stored | undefined> {
   try {
     const [{ size }, facts] = await Promise.all([stat(path), fs.readJson(`${path}.json`)]);
     if (size !== facts.size || typeof facts.sha256 !== 'string') return undefined;
-    const now = new Date();
-    await utimes(path, now, now);
+    await used(path);
     return { path, size, sha256: facts.sha256 };
   } catch {
     return undefined;
   }
+}
+
+/** By this machine's clock: that of the file system may be another's. */
+async function used(path: string): Promise<void> {
+  const now = new Date();
+  await utimes(path, now, now);
 }
 
 /** What no build has used for two weeks leaves the cache. */
