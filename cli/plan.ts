@@ -23,6 +23,9 @@ Examples:
       ]);
       const profile = await loadProfile(profileName);
       const inputs = await gather(profile, (text) => talk(`mindi: note: ${text}`));
+      for (const { path, kind } of inputs.secrets.forbidden) {
+        talk(`mindi: note: ${path} holds ${kind}: a build refuses it unless access.secrets names it`);
+      }
       const { manifest } = plan(inputs);
       if (options.json) answerJson(manifest);
       else answer(manifestTable(manifest));

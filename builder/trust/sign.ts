@@ -44,12 +44,12 @@ export async function signingKey(path: string): Promise<SigningKey> {
   return key;
 }
 
-async function readKey(path: string): Promise<string> {
+async function readKey(path: string, where = path): Promise<string> {
   try {
     return await readFile(path, 'latin1');
   } catch (cause) {
     const hint = 'Name a key of `minisign -G` or `ssh-keygen -t ed25519` that you may read.';
-    throw new MindiError(`the key cannot be read: ${messageOf(cause)}`, { code: 'sign.key', where: path, hint, cause });
+    throw new MindiError(`the key cannot be read: ${messageOf(cause)}`, { code: 'sign.key', where, hint, cause });
   }
 }
 
@@ -141,7 +141,7 @@ export async function trustedKey(
   where: string,
 ): Promise<{ line: string; key: PublicKey } | null> {
   if (value === null) return null;
-  const text = value.startsWith('/') ? await readKey(value) : value;
+  const text = value.startsWith('/') ? await readKey(value, where) : value;
   const key = parsePublicKey(text);
   const line = text.split(/\r?\n/).find((one) => parsePublicKey(one) !== null);
   if (key && line) return { key, line: line.trim() };

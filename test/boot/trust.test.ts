@@ -1,5 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { takeKernel } from '../../boot/bootable.ts';
@@ -148,6 +157,27 @@ describe('a key with a passphrase', () => {
     const key = parsePublicKey(readFileSync(at('locked.pub'), 'utf8'));
     expect(key).not.toBeNull();
     expect(key && verifySignature(Buffer.from('abc'), text, key)).toBeNull();
+  });
+});
+
+describe('a profile with a secret it does not name', () => {
+  test('is not built, and mindi plan says so', async () => {
+    writeFileSync(at('careless.yaml'), 'name: careless\nextends: ./signed.yaml\naccess: { secrets: [] }\n');
+    const options = { encoding: 'utf8', stdio: 'pipe' } as const;
+    const built = spawnSync(
+      'bin/mindi.js',
+      ['build', at('careless.yaml'), '--sign', at('mindi.key'), '--out', at('none'), '--json'],
+      options,
+    );
+    expect(built.status).toBe(2);
+    const { error } = JSON.parse(built.stdout);
+    const found = (error.problems ?? [error]).map((one: { code: string; where: string }) => [one.code, one.where]);
+    expect(new Set(found.map(String))).toEqual(new Set([`secrets.found,${at('signed.yaml')}:3:32`]));
+    expect(built.stdout + built.stderr).not.toContain('hunter22');
+    const planned = spawnSync('bin/mindi.js', ['plan', at('careless.yaml')], options);
+    expect(planned.status).toBe(0);
+    expect(planned.stderr).toContain(`${at('backup.env')} holds a backup passphrase: a build refuses it`);
+    expect(existsSync(at('none'))).toBe(false);
   });
 });
 
