@@ -86,16 +86,18 @@ async function scanFile({ path, why }: FileEntry, content: Content | undefined):
   return findingsIn(binary ? '' : bytes.toString('latin1'), path, rule);
 }
 
-/** Each kind once, with the line it starts in. */
+/** Each kind once, with the line it starts in; of several in one line the first kind of the table. */
 export function findingsIn(text: string, path: string, rule: string): Finding[] {
-  return SECRET_KINDS.flatMap(({ name, pattern, path: only, notIn }) => {
-    if ((only && !only.test(path)) || notIn?.test(path)) return [];
-    const match = pattern.exec(text);
-    if (!match) return [];
+  const byLine = new Map<number, Finding>();
+  for (const { name, pattern, path: only, notIn } of SECRET_KINDS) {
+    const match = (only && !only.test(path)) || notIn?.test(path) ? null : pattern.exec(text);
+    if (!match) continue;
     // The match may begin with the line breaks before it.
     const start = match.index + match[0].search(/\S|$/);
-    return [{ path, kind: name, line: text.slice(0, start).split('\n').length, rule }];
-  });
+    const line = text.slice(0, start).split('\n').length;
+    if (!byLine.has(line)) byLine.set(line, { path, kind: name, line, rule });
+  }
+  return [...byLine.values()];
 }
 
 /** @throws MindiError `secrets.found`, a problem for each; never with the secret itself. */

@@ -172,7 +172,7 @@ describe('a profile with a secret it does not name', () => {
     expect(built.status).toBe(2);
     const { error } = JSON.parse(built.stdout);
     const found = (error.problems ?? [error]).map((one: { code: string; where: string }) => [one.code, one.where]);
-    expect(new Set(found.map(String))).toEqual(new Set([`secrets.found,${at('signed.yaml')}:3:32`]));
+    expect(new Set(found.map(String))).toEqual(new Set([`secrets.found,${at('signed.yaml')}:3:34`]));
     expect(built.stdout + built.stderr).not.toContain('hunter22');
     const planned = spawnSync('bin/mindi.js', ['plan', at('careless.yaml')], options);
     expect(planned.status).toBe(0);

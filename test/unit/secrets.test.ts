@@ -205,7 +205,6 @@ describe('a profile with secrets', () => {
     expect(error.problems.map(({ message, where }) => [message, where?.split(':').slice(1).join(':')])).toEqual([
       ['/etc/one would be on the medium and holds a password or token (line 1)', '6:7'],
       ['/root/two would be on the medium and holds a backup passphrase (line 1)', '7:7'],
-      ['/root/two would be on the medium and holds a password or token (line 1)', '7:7'],
     ]);
     expect(JSON.stringify(error)).not.toContain('hunter22');
   });
