@@ -9,7 +9,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { takeKernel } from '../../boot/bootable.ts';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
@@ -24,6 +24,7 @@ import { signAtTerminal } from '../passphrase.ts';
 
 const PATIENCE = 150;
 const MIB = 1 << 20;
+const MINDI = resolve('bin/mindi.js');
 
 let work: Scratch;
 let signed: BuildResult;
@@ -165,7 +166,7 @@ describe('a profile with a secret it does not name', () => {
     writeFileSync(at('careless.yaml'), 'name: careless\nextends: ./signed.yaml\naccess: { secrets: [] }\n');
     const options = { encoding: 'utf8', stdio: 'pipe' } as const;
     const built = spawnSync(
-      'bin/mindi.js',
+      MINDI,
       ['build', at('careless.yaml'), '--sign', at('mindi.key'), '--out', at('none'), '--json'],
       options,
     );
@@ -174,7 +175,7 @@ describe('a profile with a secret it does not name', () => {
     const found = (error.problems ?? [error]).map((one: { code: string; where: string }) => [one.code, one.where]);
     expect(new Set(found.map(String))).toEqual(new Set([`secrets.found,${at('signed.yaml')}:3:34`]));
     expect(built.stdout + built.stderr).not.toContain('hunter22');
-    const planned = spawnSync('bin/mindi.js', ['plan', at('careless.yaml')], options);
+    const planned = spawnSync(MINDI, ['plan', at('careless.yaml')], options);
     expect(planned.status).toBe(0);
     expect(planned.stderr).toContain(`${at('backup.env')} holds a backup passphrase: a build refuses it`);
     expect(existsSync(at('none'))).toBe(false);

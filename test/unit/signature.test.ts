@@ -87,7 +87,7 @@ describe.each(KINDS)('signatures of %s', (kind) => {
         fc.pre(changed !== text && !free);
         expect(verifySignature(DATA, changed, key)).not.toBeNull();
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 
