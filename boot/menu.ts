@@ -88,10 +88,7 @@ const OTHERS: MenuEntry[] = [
     name: 'local',
     key: 'l',
     label: 'Local disk   start the system of this machine',
-    help: [
-      'Starts what is installed on the disk. Many BIOSes cannot do that while the',
-      'medium is a stick: pull it out and restart.',
-    ],
+    help: ['Starts the system on the disk. Many BIOSes cannot while a stick is in.'],
     append: null,
   },
   {

@@ -9,6 +9,8 @@ import type { Source } from './medium.ts';
 const REGION = 1 << 20;
 /** Raise it when the same file would give other sums. */
 const FORMAT = 1;
+/** Bytes of a file's lines in both lists; FAT's longest path. */
+const LONGEST_LINES = 2 * 260 + 64 + 16;
 const UNKNOWN = '0'.repeat(64);
 
 interface FileSums {
@@ -38,6 +40,12 @@ export async function withSums(
   sums.set(SUMS.regions, await sumsOf(regionsFile));
   const list = [...sums].map(([path, { sha256 }]) => ({ path, sha256 })).sort((a, b) => (a.path < b.path ? -1 : 1));
   return new Map([...files, [SUMS.regions, regionsFile], [SUMS.list, Buffer.from(formatSums(list))]]);
+}
+
+/** At most so many bytes are the lists of files of these sizes. */
+export function listBytes(sizes: readonly number[]): number {
+  const regions = sizes.reduce((sum, size) => sum + Math.ceil(size / REGION), 0);
+  return sizes.length * LONGEST_LINES + regions * (REGION_DIGITS + 8);
 }
 
 /** Writes the sum of a file whose bytes were not known into the list, which lies somewhere in the image in one piece. */

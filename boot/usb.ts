@@ -12,7 +12,7 @@ import { type Fat, mtools, mtoolsEnvironment } from './fat.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type Source, writeMedium } from './medium.ts';
 import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
-import { enterSum, withSums } from './sums.ts';
+import { enterSum, listBytes, withSums } from './sums.ts';
 
 const LOADER_FILES = ['diskMbr', 'gptMbr', ...MENU_FILES, ...GRUB_FILES] as const;
 const README = fileURLToPath(new URL('../templates/usb-readme.txt', import.meta.url));
@@ -23,7 +23,7 @@ const TYPE_FAT32 = 0x0c;
 const TYPE_GPT = 0xee;
 /** FAT32's copy of the first sector. */
 const BACKUP_BOOT_SECTOR = 6;
-/** What the installer adds, and room enough for it. */
+/** What the installer adds, and room for it. */
 const INSTALLED = ['syslinux/ldlinux.sys', 'syslinux/ldlinux.c32'] as const;
 const SYSLINUX_BYTES = 256 * 1024;
 /** MiB left free where the profile names no size: for a keymap, a key, some notes. */
@@ -44,8 +44,8 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
   const loaders = findLoaders(LOADER_FILES);
   const files = await filesOf(parts, loaders);
   const { table } = options;
+  const disk = await planDisk(files, options, parts.out);
   const listed = await withSums(files, parts.identities, INSTALLED);
-  const disk = await planDisk(listed, options, parts.out);
   await writeMedium(parts.out, async (temporary) => {
     await writeFile(temporary, '');
     await truncate(temporary, disk.sectors * SECTOR);
@@ -81,7 +81,7 @@ async function planDisk(files: Map<string, Source>, { size, table }: UsbOptions,
       hint: 'Put less on the medium, or build the ISO: it holds files of any size, and `dd` writes it to a stick.',
     });
   }
-  const smallest = smallestDisk([...sizes, SYSLINUX_BYTES], folders(files).length, table);
+  const smallest = smallestDisk([...sizes, SYSLINUX_BYTES, listBytes(sizes)], folders(files).length, table);
   if (size !== null && size < smallest) {
     throw new MindiError(`usb.size is ${size} MiB, but what is on the stick needs ${smallest} MiB`, {
       code: 'usb.too-small',

@@ -5,7 +5,6 @@ import { whatIsMissing } from './report.ts';
 import { requestsSize } from './requests.ts';
 import { tryMedium } from './second-stage.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
-import { checkTrust } from './trust.ts';
 
 /** Milliseconds between looks at what is new. */
 const LOOK_EVERY = 1000;
@@ -41,7 +40,6 @@ async function takeLateMedium(boot: Boot): Promise<void> {
   if (boot.medium !== null || stage?.where !== 'medium') return;
   await tryMedium(boot, stage);
   if (boot.medium === null) return;
-  await checkTrust(boot);
   await settleDevices(boot);
   tell(boot, 'the second stage is here now: all tools and drivers can be used');
 }

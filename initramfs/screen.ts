@@ -47,7 +47,8 @@ function origin(config: RescueConfig): string {
 }
 
 function checked(medium: string, trusted: boolean | null): string {
-  const what = medium === 'ram' ? 'in RAM, checked; the disc or stick can be taken out' : `${medium}, second stage checked`;
+  const what =
+    medium === 'ram' ? 'in RAM, checked; the disc or stick can be taken out' : `${medium}, second stage checked`;
   return `${what}${trusted ? ', signature verified' : ''}`;
 }
 

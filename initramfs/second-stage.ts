@@ -6,6 +6,7 @@ import { forgetDevices } from './coldplug.ts';
 import { type Candidate, candidates, look, unmountMedium, verify } from './medium.ts';
 import { busybox, complaint } from './process.ts';
 import { type RamCopy, ramCopy } from './ram-copy.ts';
+import { checkTrust } from './trust.ts';
 
 /** Seconds after which people are told how far the check has come, and how often. */
 const TELL_EVERY = 2000;
@@ -43,8 +44,9 @@ async function tryCandidate(boot: Boot, stage: SecondStage, { device }: Candidat
   tell(boot, `found the medium: ${device}`);
   const file = join(PATHS.medium, stage.path);
   const copy = boot.parameters.toRam ? await startCopy(boot, stage) : null;
-  if (!(await take(boot, stage, file, device, copy))) await unmountMedium();
-  else if (boot.medium === 'ram') await leaveMedium(boot, device);
+  if (!(await take(boot, stage, file, device, copy))) return unmountMedium();
+  await checkTrust(boot);
+  if (boot.medium === 'ram') await leaveMedium(boot, device);
   else if (copy) stays(boot, 'the memory was full midway');
 }
 

@@ -10,8 +10,9 @@ import { chunks } from './medium.ts';
 const MOST_SIGNATURE = 10_000;
 
 /**
- * Decides whether this medium is what was built, before anything of this machine is touched. What speaks against it goes
- * to the problems and to PATHS.untrusted, whose being there forbids every command to erase or overwrite anything.
+ * Decides whether this medium is what was built, before anything of this machine is touched and while the medium is
+ * mounted. What speaks against it goes to the problems and to PATHS.untrusted, whose being there forbids every command
+ * to erase or overwrite anything.
  */
 export async function checkTrust(boot: Boot): Promise<void> {
   rmSync(PATHS.untrusted, { force: true });

@@ -8,7 +8,6 @@ import { medium } from './medium.ts';
 import { mounts } from './mounts.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
-import { trust } from './trust.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
 export const STEPS: readonly Step[] = [
@@ -16,7 +15,6 @@ export const STEPS: readonly Step[] = [
   essentialModules,
   firstDevices,
   medium,
-  trust,
   allDevices,
   keymap,
   clock,

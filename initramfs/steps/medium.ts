@@ -4,6 +4,7 @@ import { loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
 import { candidates } from '../medium.ts';
 import { placedBefore, takeFromInitrd, tryMedium } from '../second-stage.ts';
 import { deviceEvent, eventNumber } from '../settle.ts';
+import { checkTrust } from '../trust.ts';
 
 /** Milliseconds without any device event after which a medium that is not there is given up, and the longest wait. */
 const PATIENCE = 4000;
@@ -17,10 +18,11 @@ export const medium: Step = {
     if (!stage) return;
     const before = boot.problems.length;
     boot.medium = placedBefore(stage);
-    if (boot.medium !== null) return;
+    if (boot.medium !== null) return checkTrust(boot);
     if (stage.where === 'initrd') await takeFromInitrd(boot, stage);
     else await waitForMedium(boot, stage);
     if (boot.medium === null && boot.problems.length === before) problem(boot, notFound());
+    if (boot.medium === null) await checkTrust(boot);
   },
 };
 

@@ -41,6 +41,7 @@ describe('the USB image', () => {
   ] as const)('%s boots by %s on xHCI, finds itself and reports', async (name, firmware) => {
     const { report } = await tryBoot({ image: images[name], firmware, ...stick });
     expect(report).toMatchObject({ name, mode: 'interactive', medium: '/dev/sda1', problems: [], missing: [] });
+    expect(report.trusted).toBeNull();
     expect(report.disks.map(({ driver }) => driver)).toEqual(['usb-storage']);
   });
 

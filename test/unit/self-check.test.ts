@@ -13,8 +13,12 @@ import {
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { type Fat, mtools } from '../../boot/fat.ts';
+import { findFat } from '../../boot/find-fat.ts';
 import { makeIso } from '../../boot/iso.ts';
+import type { MediumParts } from '../../boot/medium.ts';
 import { menuModel } from '../../boot/menu.ts';
+import { makeUsb } from '../../boot/usb.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import type { RescueConfig } from '../../contract/rescue-config.ts';
@@ -35,13 +39,14 @@ let work: Scratch;
 /** What is in the image, as it was written, and a copy to damage. */
 let pristine: string;
 let medium: string;
+let parts: MediumParts;
 const at = (...path: string[]) => join(work.path, ...path);
 
 beforeAll(async () => {
   work = await scratch('test');
   for (const [name, bytes] of Object.entries(FILES)) writeFileSync(at(name), bytes);
   const boot = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' };
-  await makeIso({
+  parts = {
     out: at('test.iso'),
     volumeId: 'TEST',
     epoch: 1700000000,
@@ -51,7 +56,8 @@ beforeAll(async () => {
     stage2: { path: at('stage2'), sha256: sha256(FILES.stage2) },
     extraFiles: { 'mindi/manifest.json': MANIFEST },
     menu: menuModel({ name: 'test', generator: 'mindi', machine: null, epoch: 1700000000, boot }),
-  });
+  };
+  await makeIso(parts);
   pristine = at('pristine');
   await run('osirrox', ['-no_rc', '-indev', at('test.iso'), '-extract', '/', pristine], { package: 'xorriso' });
   execFileSync('chmod', ['-R', 'u+w', pristine]);
@@ -85,11 +91,19 @@ describe('the self-check', () => {
     expect(report.sentences).toEqual([expect.stringMatching(`^This medium is whole: ${files} files, [\\d.]+ MiB\\.$`)]);
   });
 
-  test('covers every file but the list itself', async () => {
-    const all = execFileSync('find', ['-type', 'f', '-printf', '%P\\n'], { cwd: medium, encoding: 'utf8' });
-    const { sums, badLines } = parseSums(readFileSync(join(medium, SUMS.list), 'utf8'));
-    expect([...sums.map(({ path }) => path), SUMS.list].sort()).toEqual(all.trimEnd().split('\n').sort());
-    expect(badLines).toEqual([]);
+  test('covers every file but the list itself, also of USB images', async () => {
+    await makeUsb({ ...parts, out: at('test.img') }, { size: null, table: 'gpt' });
+    const fat = findFat(at('test.img')) as Fat;
+    const stick = at('stick');
+    mkdirSync(stick);
+    await mtools('mcopy', fat, ['-s', '-n', '::/', stick]);
+    for (const folder of [medium, stick]) {
+      const all = execFileSync('find', ['-type', 'f', '-printf', '%P\\n'], { cwd: folder, encoding: 'utf8' });
+      const { sums, badLines } = parseSums(readFileSync(join(folder, SUMS.list), 'utf8'));
+      expect([...sums.map(({ path }) => path), SUMS.list].sort()).toEqual(all.trimEnd().split('\n').sort());
+      expect(badLines).toEqual([]);
+      execFileSync('sha256sum', ['--strict', '-c', SUMS.list], { cwd: folder, stdio: 'pipe' });
+    }
   });
 
   test('tells how far it is, file by file', async () => {
