@@ -81,6 +81,9 @@ describe('inspecting a USB image', () => {
     expect(content).toEqual([
       'mindi/initrd.img',
       'mindi/initrd.img:/hello',
+      // The lists that the medium is checked by name all of them.
+      'mindi/regions.json',
+      'mindi/sha256sums',
       'mindi/stage2.squashfs',
       'mindi/stage2.squashfs:/hello',
       'mindi/vmlinuz',
