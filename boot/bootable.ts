@@ -2,10 +2,12 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { run } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
+import { demandBootable, writeCdView } from './cd-view.ts';
 import { mtools } from './fat.ts';
 import { findFat } from './find-fat.ts';
 import { ON_MEDIUM } from './menu.ts';
 import type { Attachment } from './qemu.ts';
+import { isSimh } from './simh.ts';
 
 /**
  * How a machine can start from an image: the ways to attach it, the natural one first.
@@ -54,6 +56,18 @@ function unbootable(path: string, what: string, code = 'image.unbootable'): Mind
     where: path,
     hint: 'Name an image that `mindi build` made.',
   });
+}
+
+/**
+ * What a machine sees of an image: of a tape the disc that its drive would show, written into `folder`.
+ * @throws MindiError `tape.rules` when a drive would not
+ */
+export async function discOf(image: string, folder: string): Promise<string> {
+  if (!isSimh(image)) return image;
+  demandBootable(image);
+  const disc = join(folder, 'disc.iso');
+  await writeCdView(image, disc);
+  return disc;
 }
 
 /**

@@ -69,6 +69,25 @@ export function setVolumeSize(image: Buffer, blocks: number): void {
   writeBothEndian(image, SYSTEM_BLOCKS * BLOCK + 80, blocks);
 }
 
+/**
+ * What the primary volume descriptor says: the volume id, when it was last modified (seconds since 1970), and its blocks.
+ * @param image at least the first 17 blocks
+ */
+export function volumeOf(image: Buffer): { name: string; epoch: number; blocks: number } {
+  const descriptor = SYSTEM_BLOCKS * BLOCK;
+  if (image.length < descriptor + BLOCK || image.toString('latin1', descriptor, descriptor + 6) !== '\x01CD001')
+    throw malformed();
+  const text = (from: number, length: number) => image.toString('latin1', descriptor + from, descriptor + from + length);
+  const date = text(830, 14).replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/, '$1-$2-$3T$4:$5:$6Z');
+  // From UTC, in quarters of an hour (ECMA-119 8.4.26.1).
+  const epoch = Date.parse(date) / 1000 - image.readInt8(descriptor + 846) * 900;
+  return {
+    name: text(40, 32).replaceAll(/[^\x20-\x7e]/g, '_').trim(),
+    epoch: Number.isNaN(epoch) ? 0 : epoch,
+    blocks: image.readUInt32LE(descriptor + 80),
+  };
+}
+
 function writeBothEndian(image: Buffer, at: number, value: number): void {
   image.writeUInt32LE(value, at);
   image.writeUInt32BE(value, at + 4);

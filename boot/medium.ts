@@ -11,6 +11,8 @@ export interface MediumParts {
   out: string;
   /** As `volumeId` makes it. */
   volumeId: string;
+  /** The medium this one is made from, where the back end says that it is. */
+  from?: string;
   /** Seconds since 1970, for every time on the medium. */
   epoch: number;
   /** Hex SHA-256 of what makes this medium this one; disk and partition ids come from it. */

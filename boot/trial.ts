@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { findReady, type ReadyReport } from '../contract/report.ts';
-import { attachments, takeKernel } from './bootable.ts';
+import { attachments, discOf, takeKernel } from './bootable.ts';
 import type { MachineType } from './controllers.ts';
 import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from './qemu.ts';
 
@@ -45,9 +45,10 @@ const SILENCE = 5000;
  * @throws MindiError with exit code 1 when the line never comes: the console's last lines, and where its log is
  */
 export async function tryBoot(options: TrialOptions): Promise<TrialResult> {
-  const as = attachment(options);
   await using work = await scratch('trial');
-  const machine = await startMachine(await machineOptions(options, as, work.path));
+  const image = await discOf(options.image, work.path);
+  const as = attachment({ ...options, image });
+  const machine = await startMachine(await machineOptions({ ...options, image }, as, work.path));
   return { as, ...(await watch(machine, options)) };
 }
 

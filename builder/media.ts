@@ -3,6 +3,7 @@ import fs from 'fs-extra';
 import { makeIso } from '../boot/iso.ts';
 import { type MediumParts, type Source, volumeId } from '../boot/medium.ts';
 import { menuModel } from '../boot/menu.ts';
+import { makeObdr } from '../boot/obdr.ts';
 import { makeUsb } from '../boot/usb.ts';
 import { MindiError } from '../contract/error.ts';
 import { hashOf } from './cache.ts';
@@ -16,11 +17,19 @@ import type { Medium } from './profile/schema.ts';
 interface Writer {
   file: (name: string) => string;
   write: (parts: MediumParts, profile: Profile) => Promise<void>;
+  /** The medium it is made from, which is then written, too. */
+  from?: Medium;
 }
 const WRITERS: Record<Medium, Writer> = {
   iso: { file: (name) => `${name}.iso`, write: makeIso },
   usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
+  obdr: { file: (name) => `${name}.tap`, write: makeObdr, from: 'iso' },
 };
+
+/** The media wanted, each once and after the one it is made from. */
+function inOrder(media: readonly Medium[]): Medium[] {
+  return [...new Set(media.flatMap((medium) => [WRITERS[medium].from ?? medium, medium]))];
+}
 
 /** What the media of a profile are written from. */
 export interface MediaInputs {
@@ -71,10 +80,11 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
       }),
     };
     const paths: string[] = [];
-    for (const medium of profile.media as Medium[]) {
-      const path = join(out, WRITERS[medium].file(manifest.name));
-      await WRITERS[medium].write({ ...parts, out: path }, profile);
-      paths.push(path);
+    const pathOf = (medium: Medium) => join(out, WRITERS[medium].file(manifest.name));
+    for (const medium of inOrder(profile.media as Medium[])) {
+      const { write, from } = WRITERS[medium];
+      await write({ ...parts, out: pathOf(medium), ...(from ? { from: pathOf(from) } : {}) }, profile);
+      paths.push(pathOf(medium));
     }
     return paths;
   } finally {

@@ -15,7 +15,7 @@ type Options = Omit<TrialOptions, 'image' | 'drives' | 'nics' | 'devices'> & {
 export function bootCommand(): Command {
   return new Command('boot')
     .description('boot an image in QEMU, wait for the ready line and print its report')
-    .argument('<image>', 'an ISO or disk image')
+    .argument('<image>', 'an ISO, a disk image or a tape (NAME.tap)')
     .addOption(new Option('--firmware <kind>', 'what starts it').choices(['bios', 'uefi']).default('bios'))
     .addOption(
       new Option('--as <device>', 'attach it as disc or as stick (default: as its kind)').choices(['cdrom', 'usb']),
@@ -36,7 +36,8 @@ export function bootCommand(): Command {
     .addHelpText(
       'after',
       `
-A boot menu is left at once with its default entry. The image is never written to.
+A boot menu is left at once with its default entry. The image is never written to. Of a tape the machine sees what a
+drive with One Button Disaster Recovery would show: a disc.
 
 Controllers of --drive:
 ${controllers()}

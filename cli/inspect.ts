@@ -1,4 +1,5 @@
 import { Argument, Command } from 'commander';
+import type { TapeCheck } from '../boot/obdr-rules.ts';
 import type { Change } from '../builder/inspect/diff.ts';
 import type { Image, ImageEntry } from '../builder/inspect/image.ts';
 import type { Summary } from '../builder/inspect/summary.ts';
@@ -14,7 +15,7 @@ interface Options {
 /** `mindi inspect`: what is inside an image, without mounting it. */
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('tell what is inside an ISO, a USB image, an initrd or a squashfs, without mounting it')
+    .description('tell what is inside an ISO, a tape, a USB image, an initrd or a squashfs, without mounting it')
     .argument('<image>', 'the file to look into')
     .addArgument(new Argument('[action]', 'list it, print a file of it, compare it').choices(['ls', 'cat', 'diff']))
     .argument('[what]', 'cat: a path as ls prints it; diff: the other image')
@@ -30,7 +31,8 @@ Examples:
   mindi inspect rescue.iso
   mindi inspect rescue.iso ls | grep megaraid
   mindi inspect rescue.iso cat mindi/initrd.img:/etc/mindi/config.json
-  mindi inspect rescue.iso diff older.iso`,
+  mindi inspect rescue.iso diff older.iso
+  mindi inspect rescue.tap`,
     )
     .action(inspect);
 }
@@ -41,12 +43,28 @@ async function inspect(path: string, action: Action | undefined, what: string | 
     import('../builder/inspect/image.ts'),
     import('../builder/scratch.ts'),
   ]);
+  const tape = action === undefined ? await checked(path) : undefined;
+  if (tape && tape.violations.length > 0) return unfit(tape, options);
   await using work = await scratch('inspect');
   const image = await openImage(path, work.path);
   if (action === 'ls') await list(image, options);
   else if (action === 'cat') await print(await readFrom(image, what ?? '', path), what ?? '', options);
   else if (action === 'diff') await compare(image, await openImage(what ?? '', work.path), work.path, options);
-  else await summary(image, path, options);
+  else await summary(image, path, tape, options);
+}
+
+/** What the rules of a tape drive say of a tape; undefined for all other images. */
+async function checked(path: string): Promise<TapeCheck | undefined> {
+  const { isSimh, readSimh } = await import('../boot/simh.ts');
+  if (!isSimh(path)) return undefined;
+  const { checkTape } = await import('../boot/obdr-rules.ts');
+  return checkTape(readSimh(path));
+}
+
+function unfit(tape: TapeCheck, { json }: Options): void {
+  if (json) answerJson({ kind: 'tape', tape });
+  else answer(['No drive starts a machine from this tape:', ...tape.violations.map((one) => `  ${one}`)].join('\n'));
+  process.exitCode = 1;
 }
 
 function checkCall(action: Action | undefined, what: string | undefined): void {
@@ -124,26 +142,29 @@ function changeRow({ path, change, before, after, differs }: Change): string[] {
   return [paint(colour, mark), shown.map(size).join(' -> '), path, differs?.join(', ') ?? ''];
 }
 
-async function summary(image: Image, path: string, { json }: Options): Promise<void> {
+async function summary(image: Image, path: string, tape: TapeCheck | undefined, { json }: Options): Promise<void> {
   const [{ summarize }, { stat }] = await Promise.all([
     import('../builder/inspect/summary.ts'),
     import('node:fs/promises'),
   ]);
   const found = await summarize(image, (await stat(path)).size);
-  if (json) return answerJson(found);
-  for (const block of [facts(found), menu(found), parts(found)]) if (block) answer(`${block}\n`);
+  if (json) return answerJson({ ...found, ...(tape ? { tape } : {}) });
+  for (const block of [facts(found, tape), menu(found), parts(found)]) if (block) answer(`${block}\n`);
 }
 
 const KINDS: Record<Summary['kind'], string> = {
   iso: 'ISO 9660',
+  tape: 'tape (OBDR)',
   disk: 'disk image',
   initrd: 'initrd',
   squashfs: 'squashfs',
 };
 
-function facts({ kind, size: bytes, volume, firmware, kernel, rescue, modules }: Summary): string {
+function facts(summary: Summary, tape: TapeCheck | undefined): string {
+  const { kind, size: bytes, volume, firmware, kernel, rescue, modules } = summary;
   const rows = [
     ['image', `${KINDS[kind]}, ${size(bytes)}`],
+    ['on tape', tape && `${tape.header.records} records, ${tape.image.records} of the image, a label; a drive starts it`],
     ['volume', volume],
     ['starts by', firmware?.join(', ')],
     ['profile', rescue?.name],

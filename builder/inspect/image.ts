@@ -1,10 +1,12 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import { isSimh } from '../../boot/simh.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { isDisk, openDisk } from './disk.ts';
 import { openInitrd } from './initrd.ts';
 import { openIso } from './iso.ts';
 import { readSlice, type Slice } from './slice.ts';
 import { openSquashfs } from './squashfs.ts';
+import { openTape } from './tape.ts';
 
 export type EntryType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -25,7 +27,7 @@ export interface ImageEntry {
 
 /** An image, opened: its tree, and how to get at the bytes. */
 export interface Layer {
-  kind: 'iso' | 'disk' | 'initrd' | 'squashfs';
+  kind: 'iso' | 'tape' | 'disk' | 'initrd' | 'squashfs';
   entries: ImageEntry[];
   /** What the format says of itself besides the tree, for the summary. */
   facts: Record<string, unknown>;
@@ -60,16 +62,21 @@ const INITRD_MAGICS = [
 ];
 
 /**
- * Opens an ISO, a disk image, an initrd or a squashfs, and the initrds and squashfs in it, without mounting anything.
+ * Opens an ISO, a tape, a disk image, an initrd or a squashfs, and the initrds and squashfs in it, without mounting
+ * anything.
  * @param scratch a directory for what must be unpacked to be read
  * @throws MindiError `image.missing`, `image.empty`, `image.unknown`, and for what is damaged or not whole
  */
 export async function openImage(path: string, scratch: string): Promise<Image> {
   const slice = wholeFile(path);
   if (slice.size === 0) throw problem('the file is empty', path, 'image.empty');
-  const kind = kindOf(slice);
+  const kind = kindOf(slice) ?? (isSimh(path) ? 'tape' : undefined);
   if (!kind)
-    throw problem('this is neither an ISO, nor a USB image, nor an initrd, nor a squashfs', path, 'image.unknown');
+    throw problem(
+      'this is neither an ISO, nor a tape, nor a USB image, nor an initrd, nor a squashfs',
+      path,
+      'image.unknown',
+    );
   return open(kind, slice, { scratch, name: path, depth: 0 });
 }
 
@@ -80,7 +87,7 @@ interface Opening {
   depth: number;
 }
 
-const OPENERS = { iso: openIso, disk: openDisk, initrd: openInitrd, squashfs: openSquashfs };
+const OPENERS = { iso: openIso, tape: openTape, disk: openDisk, initrd: openInitrd, squashfs: openSquashfs };
 
 async function open(kind: Layer['kind'], slice: Slice, opening: Opening): Promise<Image> {
   const layer = await OPENERS[kind](slice, opening.name, opening.scratch);
@@ -127,7 +134,8 @@ function wholeFile(path: string): Slice {
 }
 
 function problem(message: string, where: string, code: string): MindiError {
-  return new MindiError(message, { code, where, hint: 'Name an ISO, a USB image, an initrd or a squashfs.' });
+  const hint = 'Name an ISO, a tape (NAME.tap), a USB image, an initrd or a squashfs.';
+  return new MindiError(message, { code, where, hint });
 }
 
 /** Everything in an image and in the images inside it, parents before what is in them. */

@@ -36,7 +36,7 @@ export interface Part {
 const KERNEL = 'mindi/vmlinuz';
 const MENUS = ['isolinux/isolinux.cfg', 'syslinux/syslinux.cfg'];
 /** Their files are not packed; what they hold is told part by part. */
-const CONTAINERS: readonly string[] = ['iso', 'disk'];
+const CONTAINERS: readonly string[] = ['iso', 'tape', 'disk'];
 
 /** What a person wants to know of an image first. Parts that are not there are left out. */
 export async function summarize(image: Image, size: number): Promise<Summary> {

@@ -12,7 +12,7 @@ const closed = { additionalProperties: false } as const;
 export const INHERITED = '...';
 
 /** What `mindi build` can write; each is one file in boot/. */
-export const MEDIA = ['iso', 'usb'] as const;
+export const MEDIA = ['iso', 'usb', 'obdr'] as const;
 export type Medium = (typeof MEDIA)[number];
 
 const strings = (description: string) =>
@@ -155,7 +155,7 @@ export const ProfileSchema = Type.Object(
         minItems: 1,
         uniqueItems: true,
         description:
-          'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick), usb (NAME.img, a stick that can be written to)',
+          'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick), usb (NAME.img, a stick that can be written to), obdr (NAME.iso, and NAME.tap, the tape a drive starts it from)',
       }),
     ),
     usb: section('the USB image', {
