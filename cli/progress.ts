@@ -1,4 +1,12 @@
-import { type DefaultRenderer, Listr, type ListrTaskWrapper, type SimpleRenderer } from 'listr2';
+import {
+  type DefaultRenderer,
+  Listr,
+  ListrLogger,
+  type ListrTaskWrapper,
+  PRESET_TIMER,
+  ProcessOutput,
+  type SimpleRenderer,
+} from 'listr2';
 import { size, talk } from './output.ts';
 
 type Task = ListrTaskWrapper<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
@@ -13,7 +21,8 @@ export interface Teller<Step extends string> {
 
 /**
  * Runs long work and shows it on stderr: on a terminal its steps with a spinner and what is being done now, elsewhere
- * or when `plain`, one timed line a step, so that logs stay readable. Notes come when the work is over.
+ * (a serial console that does not say how wide it is, too) or when `plain`, one timed line a step, so that logs stay
+ * readable. Notes come when the work is over.
  */
 export async function showing<Step extends string, Result>(
   titles: Record<Step, string>,
@@ -23,7 +32,9 @@ export async function showing<Step extends string, Result>(
   const notes: string[] = [];
   const note = (text: string) => void notes.push(text);
   try {
-    return await (process.stderr.isTTY && !plain ? onTerminal(titles, work, note) : inLog(titles, work, note));
+    // listr2 takes no renderer for terminals when stdout is none.
+    const terminal = process.stdout.isTTY && process.stderr.columns > 0 && !plain;
+    return await (terminal ? onTerminal(titles, work, note) : inLog(titles, work, note));
   } finally {
     for (const text of notes) talk(`mindi: note: ${text}`);
   }
@@ -48,6 +59,7 @@ async function onTerminal<Step extends string, Result>(
   };
   const until = (step: Step | undefined) =>
     Promise.race([step ? begun.get(step)?.promise : result.promise, result.promise]);
+  const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
   const list = new Listr(
     steps.map((step, index) => ({
       title: titles[step],
@@ -57,7 +69,7 @@ async function onTerminal<Step extends string, Result>(
         await until(steps[index + 1]);
       },
     })),
-    { rendererOptions: { timer: { condition: true, field: seconds } }, exitOnError: true },
+    { rendererOptions: { logger, timer: { ...PRESET_TIMER, field: seconds } }, exitOnError: true },
   );
   const shown = list.run().catch(() => {});
   work(teller).then(result.resolve, result.reject);
