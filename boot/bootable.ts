@@ -2,12 +2,13 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { run } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
-import { demandBootable, writeCdView } from './cd-view.ts';
+import { writeCdView } from './cd-view.ts';
 import { mtools } from './fat.ts';
 import { findFat } from './find-fat.ts';
 import { ON_MEDIUM } from './menu.ts';
+import { demandBootable } from './obdr-rules.ts';
 import type { Attachment } from './qemu.ts';
-import { isSimh } from './simh.ts';
+import { isSimh, readSimh } from './simh.ts';
 
 /**
  * How a machine can start from an image: the ways to attach it, the natural one first.
@@ -64,7 +65,7 @@ function unbootable(path: string, what: string, code = 'image.unbootable'): Mind
  */
 export async function discOf(image: string, folder: string): Promise<string> {
   if (!isSimh(image)) return image;
-  demandBootable(image);
+  demandBootable(readSimh(image), image);
   const disc = join(folder, 'disc.iso');
   await writeCdView(image, disc);
   return disc;

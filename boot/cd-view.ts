@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { MindiError } from '../contract/error.ts';
 import { TAPE } from '../contract/tape.ts';
-import { checkTape } from './obdr-rules.ts';
 import { readSimh } from './simh.ts';
 
 const BATCH = 512;
@@ -42,19 +41,5 @@ function noImage(tape: string): MindiError {
     code: 'tape.no-image',
     where: tape,
     hint: 'Name a .tap file that `mindi build` made.',
-  });
-}
-
-/**
- * @throws MindiError `tape.rules`, exit code 1, naming every rule of the drive that a tape breaks
- */
-export function demandBootable(tape: string): void {
-  const { violations } = checkTape(readSimh(tape));
-  if (violations.length === 0) return;
-  throw new MindiError(`no drive starts a machine from this tape: ${violations.join('; ')}`, {
-    code: 'tape.rules',
-    where: tape,
-    hint: 'Build it again, or name a .tap file that `mindi build` made.',
-    exitCode: 1,
   });
 }

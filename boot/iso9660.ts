@@ -77,12 +77,15 @@ export function volumeOf(image: Buffer): { name: string; epoch: number; blocks: 
   const descriptor = SYSTEM_BLOCKS * BLOCK;
   if (image.length < descriptor + BLOCK || image.toString('latin1', descriptor, descriptor + 6) !== '\x01CD001')
     throw malformed();
-  const text = (from: number, length: number) => image.toString('latin1', descriptor + from, descriptor + from + length);
+  const text = (from: number, length: number) =>
+    image.toString('latin1', descriptor + from, descriptor + from + length);
   const date = text(830, 14).replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/, '$1-$2-$3T$4:$5:$6Z');
   // From UTC, in quarters of an hour (ECMA-119 8.4.26.1).
   const epoch = Date.parse(date) / 1000 - image.readInt8(descriptor + 846) * 900;
   return {
-    name: text(40, 32).replaceAll(/[^\x20-\x7e]/g, '_').trim(),
+    name: text(40, 32)
+      .replaceAll(/[^\x20-\x7e]/g, '_')
+      .trim(),
     epoch: Number.isNaN(epoch) ? 0 : epoch,
     blocks: image.readUInt32LE(descriptor + 80),
   };

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { MindiError } from '../contract/error.ts';
 import { decodeLabel, TAPE, type TapeLabel } from '../contract/tape.ts';
 import { volumeOf } from './iso9660.ts';
 import type { TapeObject } from './simh.ts';
@@ -20,26 +21,45 @@ export interface TapeCheck {
   header: { records: number };
   image: { records: number; sha256: string };
   label: TapeLabel | null;
+  /** Of all records, restore data included. */
+  bytes: number;
   /** Each rule that is broken, one sentence. */
   violations: string[];
 }
 
 /** Reads a whole tape and checks it against the drive's rules and mindi's own. */
 export function checkTape(objects: Iterable<TapeObject>): TapeCheck {
-  const tape = objects[Symbol.iterator]();
+  let bytes = 0;
+  const tape = counted(objects, (length) => {
+    bytes += length;
+  });
   const header = readHeader(tape);
   // A filemark where the image should begin: it is looked at all the same, so that all is told that is wrong.
   const image = readImage(tape, header.next);
   const label = readLabel(tape, header.first, image.sha256);
+  while (next(tape) !== undefined);
   return {
+    bytes,
     header: { records: header.records },
     image: { records: image.records, sha256: image.sha256 },
     label: label.label,
-    violations: [...header.violations, ...image.violations, ...bootable(image.cache, image.records), ...label.violations],
+    violations: [
+      ...header.violations,
+      ...image.violations,
+      ...bootable(image.cache, image.records),
+      ...label.violations,
+    ],
   };
 }
 
 type Tape = Iterator<TapeObject, unknown>;
+
+function* counted(objects: Iterable<TapeObject>, count: (length: number) => void): Generator<TapeObject> {
+  for (const object of objects) {
+    count(object?.length ?? 0);
+    yield object;
+  }
+}
 
 /** The next record; null for a filemark, undefined at the end. */
 function next(tape: Tape): TapeObject | undefined {
@@ -54,12 +74,16 @@ function readHeader(tape: Tape) {
     const record = next(tape);
     if (!record) {
       const what = record === null ? 'a filemark comes' : 'the tape ends';
-      wrong.push(`${what} after ${records} records, but the image must be ${TAPE.header.records} records into the tape`);
+      wrong.push(
+        `${what} after ${records} records, but the image must be ${TAPE.header.records} records into the tape`,
+      );
       return { records, first, next: record, violations: few(wrong) };
     }
     if (records === 0) first = record;
     if (record.length !== TAPE.header.size)
-      wrong.push(`record ${records} is of ${record.length} bytes; those before the image must be of ${TAPE.header.size}`);
+      wrong.push(
+        `record ${records} is of ${record.length} bytes; those before the image must be of ${TAPE.header.size}`,
+      );
   }
   let object = next(tape);
   if (object === null) {
@@ -94,7 +118,8 @@ function readLabel(tape: Tape, first: Buffer, sha256: string): { label: TapeLabe
     return { label, violations: ['the record behind the image is no label of mindi, so restore data are not found'] };
   }
   const violations: string[] = [];
-  if (label.image.sha256 !== sha256) violations.push('the image is not the one the label names: its SHA-256 is another');
+  if (label.image.sha256 !== sha256)
+    violations.push('the image is not the one the label names: its SHA-256 is another');
   if (decodeLabel(first)?.image.sha256 !== label.image.sha256)
     violations.push('the first record is not a label with the same image as the one behind the image');
   if (next(tape) !== null) violations.push('no filemark ends the label');
@@ -144,4 +169,19 @@ function tooFar(what: string, block: number): string {
 function few(sentences: string[]): string[] {
   const more = sentences.length - MOST_OF_A_KIND;
   return more > 0 ? [...sentences.slice(0, MOST_OF_A_KIND), `… and ${more} more of this kind`] : sentences;
+}
+
+/**
+ * The same for those who cannot go on with a tape that breaks a rule.
+ * @throws MindiError `tape.rules`, exit code 1, naming every rule that is broken
+ */
+export function demandBootable(objects: Iterable<TapeObject>, where: string): TapeCheck {
+  const check = checkTape(objects);
+  if (check.violations.length === 0) return check;
+  throw new MindiError(`no drive starts a machine from this tape: ${check.violations.join('; ')}`, {
+    code: 'tape.rules',
+    where,
+    hint: 'Build it again, or name a .tap or .iso file that `mindi build` made.',
+    exitCode: 1,
+  });
 }

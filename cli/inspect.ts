@@ -164,7 +164,10 @@ function facts(summary: Summary, tape: TapeCheck | undefined): string {
   const { kind, size: bytes, volume, firmware, kernel, rescue, modules } = summary;
   const rows = [
     ['image', `${KINDS[kind]}, ${size(bytes)}`],
-    ['on tape', tape && `${tape.header.records} records, ${tape.image.records} of the image, a label; a drive starts it`],
+    [
+      'on tape',
+      tape && `${tape.header.records} records, ${tape.image.records} of the image, a label; a drive starts it`,
+    ],
     ['volume', volume],
     ['starts by', firmware?.join(', ')],
     ['profile', rescue?.name],

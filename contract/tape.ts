@@ -74,7 +74,9 @@ function isLabel(value: unknown): value is TapeLabel {
   const { sha256, size, record, start } = fields(image);
   if (format !== 1 || typeof name !== 'string' || ![epoch, size, record, start].every(isCount)) return false;
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return false;
-  return data === undefined || data === null || (typeof fields(data).format === 'string' && isCount(fields(data).record));
+  return (
+    data === undefined || data === null || (typeof fields(data).format === 'string' && isCount(fields(data).record))
+  );
 }
 
 const fields = (value: unknown) => (typeof value === 'object' && value ? value : {}) as Record<string, unknown>;
