@@ -59,7 +59,7 @@ async function onTerminal<Step extends string, Result>(
   };
   const until = (step: Step | undefined) =>
     Promise.race([step ? begun.get(step)?.promise : result.promise, result.promise]);
-  const logger = new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
+  const logger = new ListrLogger({ useIcons: true, processOutput: new ProcessOutput(process.stderr, process.stderr) });
   const list = new Listr(
     steps.map((step, index) => ({
       title: titles[step],

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import type { TapeObject } from '../boot/simh.ts';
 
 /**
  * Tape drives that QEMU hands to a guest as SCSI devices: tgtd's emulated ones, over iSCSI on the loopback interface.
@@ -11,6 +13,8 @@ import { execa } from 'execa';
 export interface TapeServer extends AsyncDisposable {
   /** QEMU's arguments for all drives, behind one virtio controller. */
   devices: string[];
+  /** What is on a drive's tape now. */
+  tape: (index: number) => TapeObject[];
 }
 
 export interface EmulatedDrive {
@@ -45,11 +49,26 @@ export async function serveTapes(drives: readonly EmulatedDrive[], folder: strin
   adm('--op', 'bind', '--mode', 'target', '--tid', '1', '-I', 'ALL');
   return {
     devices: ['-device', 'virtio-scsi-pci,id=tapes', ...drives.flatMap((_, index) => device(port, index))],
+    tape: (index) => [...blocks(readFileSync(join(folder, `tape${index}.img`)))],
     [Symbol.asyncDispose]: async () => {
       server.kill('SIGKILL');
       await server;
     },
   };
+}
+
+/** How tgt calls blocks on its tapes (usr/bs_ssc.h of its source). */
+const BLOCK = { header: 48, data: 0x02, begin: 0x10, end: 0x20, filemark: 0x40 };
+
+/** Reads a tape file of tgt: blocks with headers of big-endian numbers, each with the offset of the next. */
+function* blocks(file: Buffer): Generator<TapeObject> {
+  for (let at = 0; ; at = Number(file.readBigUInt64BE(at + 40))) {
+    const [size, type] = [file.readUInt32BE(at + 8), file.readUInt32BE(at + 12)];
+    if (type === BLOCK.end) return;
+    if (type === BLOCK.filemark) yield null;
+    else if (type === BLOCK.data) yield file.subarray(at + BLOCK.header, at + BLOCK.header + size);
+    else if (type !== BLOCK.begin) throw new Error(`a block of no known type ${type} at byte ${at}`);
+  }
 }
 
 function device(port: number, index: number): string[] {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { TapeObject } from '../../boot/simh.ts';
 import { MindiError } from '../../contract/error.ts';
+import { TAPE } from '../../contract/tape.ts';
 
 /** Records a system call moves: the kernel makes one record of each part of a writev. At most 1,024 are allowed. */
 const BATCH = 512;
@@ -84,7 +85,8 @@ export async function compareRecords(
         records += batch.length;
         read(bytesOf(batch));
       } else {
-        if ((await readParts(file, [Buffer.alloc(1)], differs)) > 0) throw differs(0, 'should be a filemark');
+        if ((await readParts(file, [Buffer.alloc(TAPE.header.size)], differs)) > 0)
+          throw differs(0, 'should be a filemark');
         [files, records] = [files + 1, 0];
       }
     }

@@ -33,7 +33,7 @@ afterAll(() => fs.remove(folder));
 /** What is seen on a terminal so many columns wide. */
 function onTerminal(columns: number, redirection = ''): string {
   const program = `'${process.execPath}' --conditions=source '${folder}/program.ts'`;
-  const command = `stty cols ${columns}; ${program} ${redirection}`;
+  const command = `stty rows 24 cols ${columns}; ${program} ${redirection}`;
   const seen = execFileSync('script', ['-qec', command, '/dev/null'], { encoding: 'utf8', stdio: 'pipe' });
   return stripVTControlCharacters(seen).replaceAll('\r', '');
 }

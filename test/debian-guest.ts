@@ -53,15 +53,11 @@ export interface Guest extends AsyncDisposable {
 }
 
 /**
- * Starts the system. Its disks: vda, vdb, then `drives` from vdc on.
+ * Starts the system, from its disks vda and vdb.
  * @param files more files, which the guest has in /opt/mindi, by their names there
- * @param devices arguments of QEMU for more hardware
+ * @param hardware more of QEMU's arguments
  */
-export async function startGuest(
-  files: Record<string, string>,
-  drives: string[],
-  devices: string[],
-): Promise<Guest> {
+export async function startGuest(files: Record<string, string>, hardware: readonly string[]): Promise<Guest> {
   const work = await scratch('guest');
   const [system, kernel] = await Promise.all([debian(), resolveKernel('failsafe')]);
   const [bundle, initrd] = [join(work.path, 'bundle.squashfs'), join(work.path, 'initrd.cpio')];
@@ -70,8 +66,8 @@ export async function startGuest(
   const machine = await startMachine({
     memory: 1024,
     direct: { kernel: kernel.image, initrd, append: 'console=ttyS0,115200 quiet' },
-    drives: [system, bundle, ...drives],
-    more: devices,
+    drives: [system, bundle],
+    more: hardware,
   });
   await machine.waitForText(/guest# $/, PATIENCE);
   return {

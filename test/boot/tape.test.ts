@@ -1,0 +1,107 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeSimh } from '../../boot/simh.ts';
+import { tryBoot } from '../../boot/trial.ts';
+import { build } from '../../builder/build.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { type Guest, startGuest } from '../debian-guest.ts';
+import { serveTapes, type TapeServer } from '../tape-server.ts';
+
+/**
+ * Tapes are written by the command itself in a Debian guest whose SCSI drives tgtd emulates: a good tape, one that is
+ * too short, one that is write-protected, and a drive without a tape.
+ */
+const DRIVES = { good: 0, short: 1, protected: 2, empty: 3 } as const;
+type Drive = keyof typeof DRIVES;
+
+let work: Scratch;
+let tape: string;
+let server: TapeServer;
+let guest: Guest;
+
+beforeAll(async () => {
+  work = await scratch('test');
+  const profile = join(work.path, 'small.yaml');
+  await writeFile(profile, 'name: small\nextends: minimal\nmedia: [obdr]\n');
+  const { media } = await build(await loadProfile(profile), work.path);
+  expect(media.map(({ path }) => path)).toEqual([join(work.path, 'small.iso'), join(work.path, 'small.tap')]);
+  tape = join(work.path, 'small.tap');
+  server = await serveTapes(
+    [{ size: 128 }, { size: 4 }, { size: 4, protected: true }, { size: 4, empty: true }],
+    work.path,
+  );
+  guest = await startGuest({ 'small.tap': tape }, server.devices);
+});
+afterAll(async () => {
+  await guest?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+  await work?.[Symbol.asyncDispose]();
+});
+
+/** Runs `mindi write` for one of the drives, whatever name the kernel gave it. */
+async function write(drive: Drive, options: string): Promise<{ code: number; said: string }> {
+  const serial = `TAPE-${DRIVES[drive]}`;
+  const { said } = await guest.shell(`grep -l ${serial} /sys/class/scsi_tape/nst?/device/vpd_pg80`);
+  const device = `/dev/${said.split('/')[4]}`;
+  return guest.shell(`mindi write /opt/mindi/small.tap ${device} ${options} --yes ${serial}`);
+}
+
+describe('mindi write, on a tape drive', () => {
+  test('refuses one that does not say it can start machines, unless told', async () => {
+    const { code, said } = await write('good', '');
+    expect(said).toContain('does not say that it can start a machine ($DR-10 in its INQUIRY)');
+    expect(code).toBe(2);
+    expect(server.tape(DRIVES.good)).toEqual([]);
+  });
+
+  test('writes the records of the .tap and nothing else, and reads them back', async () => {
+    const { code, said } = await write('good', '--any-drive --json');
+    expect(said).toContain('the drive does not switch its compression off (mt compression 0: Input/output error)');
+    expect(said).toMatch(/"serial": "TAPE-0"[\s\S]*"write": \{[\s\S]*"compare": \{/);
+    expect(code).toBe(0);
+    const written = join(work.path, 'written.tap');
+    await writeSimh(written, server.tape(DRIVES.good));
+    expect((await readFile(written)).equals(await readFile(tape))).toBe(true);
+  });
+
+  test('then knows what is on it', async () => {
+    const { code, said } = await write('good', '');
+    expect(said).toMatch(/^holds +a tape of mindi: MINDI_SMALL, made \d{4}-\d\d-\d\dT/m);
+    expect(code).toBe(2);
+  });
+
+  test('a tape that ends early: says so, and that it starts nothing', async () => {
+    const { code, said } = await write('short', '--any-drive');
+    expect(said).toMatch(
+      /the tape has come to its end. Of \d+ bytes \d+ were written: no machine starts from the tape now/,
+    );
+    expect(code).toBe(1);
+  });
+
+  test('a write-protected tape, and none', async () => {
+    expect(await write('protected', '--any-drive')).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('the tape is write-protected. Nothing was written.'),
+    });
+    expect(server.tape(DRIVES.protected)).toEqual([]);
+    expect(await write('empty', '--any-drive')).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('there is no tape in the drive. Nothing was written.'),
+    });
+  });
+
+  test('the disc a drive would show of what is on the tape boots', async () => {
+    await guest.machine.stop();
+    const { report } = await tryBoot({
+      image: join(work.path, 'written.tap'),
+      firmware: 'bios',
+      memory: 512,
+      drives: [],
+      devices: [],
+      timeout: 150,
+    });
+    expect(report).toMatchObject({ name: 'small', mode: 'expert', problems: [] });
+  });
+});
