@@ -49,6 +49,8 @@ export interface TapeData {
 }
 
 const MAGIC = 'mindi-tape\n';
+/** The last a Date can hold. */
+const LAST_SECOND = 8.64e12;
 
 /** A label of exactly `size` bytes; a name is at most 32 characters, so it fits. */
 export function encodeLabel(label: TapeLabel, size: number): Uint8Array {
@@ -73,6 +75,7 @@ function isLabel(value: unknown): value is TapeLabel {
   const { format, name, epoch, image, data } = fields(value);
   const { sha256, size, record, start } = fields(image);
   if (format !== 1 || typeof name !== 'string' || ![epoch, size, record, start].every(isCount)) return false;
+  if ((epoch as number) > LAST_SECOND) return false;
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return false;
   return (
     data === undefined || data === null || (typeof fields(data).format === 'string' && isCount(fields(data).record))

@@ -29,7 +29,11 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
   const { major, minor } = numbers(fs.statSync(path).rdev);
   const drive = scsiFacts(`/sys/dev/char/${major}:${minor}`);
   if (!drive) throw new MindiError('there is no such tape drive', { code: 'write.no-device', where: path });
-  const device = notRewinding(drive.name);
+  return lookInto(notRewinding(drive.name), drive, options);
+}
+
+/** Looks at the tape in a drive. The path is one that does not rewind. */
+export async function lookInto(device: string, drive: ScsiFacts, options: WriteOptions): Promise<Target> {
   const objects = await imageObjects(options.image);
   const { bytes } = demandBootable(objects(), options.image);
   const status = await mtStatus(device);
