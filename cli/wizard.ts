@@ -8,7 +8,10 @@ import { createStarter, profileName, type StarterFacts, thisMachine } from '../b
 const MEDIUM_QUESTIONS: Record<Medium, { text: string; expected: boolean }> = {
   iso: { text: 'Shall I make a bootable CD image? (It also boots from a USB stick, by dd.)', expected: true },
   usb: { text: 'Shall I make a bootable USB image? (Files of yours can be put on the stick.)', expected: false },
-  obdr: { text: 'Shall I make a bootable tape image? (For drives with One Button Disaster Recovery.)', expected: false },
+  obdr: {
+    text: 'Shall I make a bootable tape image? (For drives with One Button Disaster Recovery.)',
+    expected: false,
+  },
 };
 
 export interface WizardOptions {

@@ -34,8 +34,11 @@ export async function writeRecords(
         await marked(files);
       }
     }
-  } finally {
     await file?.close();
+  } catch (error) {
+    // Closing writes a filemark, which fails as well on a full tape.
+    await file?.close().catch(() => {});
+    throw error;
   }
 }
 
@@ -57,7 +60,9 @@ function* batches(objects: Iterable<TapeObject>): Generator<Buffer[] | null> {
 async function writeBatch(file: FileHandle, batch: readonly Buffer[]): Promise<number> {
   for (let left = batch; left.length > 0; ) {
     const { bytesWritten } = await file.writev(left);
-    left = left.slice(whole(left, bytesWritten) ?? 0);
+    const records = whole(left, bytesWritten);
+    if (records === 0) throw Object.assign(new Error('nothing was written'), { code: 'EIO' });
+    left = left.slice(records);
   }
   return bytesOf(batch);
 }
@@ -104,7 +109,8 @@ async function compareBatch(file: FileHandle, batch: readonly Buffer[], differs:
     const bytes = await readParts(file, left, (index, how) => differs(done + index, how));
     if (bytes === 0) throw differs(done, 'is a filemark');
     const records = whole(left, bytes);
-    if (records === undefined) throw differs(done, 'or one soon after is too short');
+    // The driver goes no further than to a record that is too short.
+    if (bytesOf(left.slice(0, records)) < bytes) throw differs(done + records, 'is too short');
     done += records;
   }
   const wrong = batch.findIndex((record, index) => !record.equals(found[index] as Buffer));
@@ -120,15 +126,13 @@ async function readParts(file: FileHandle, parts: Buffer[], differs: Differs): P
   }
 }
 
-/** How many of the parts so many bytes are; undefined when they end inside one. */
-function whole(parts: readonly Buffer[], bytes: number): number | undefined {
+/** How many of the parts so many bytes fill. */
+function whole(parts: readonly Buffer[], bytes: number): number {
   let left = bytes;
   const end = parts.findIndex(({ length }) => {
-    if (left < length) return true;
     left -= length;
-    return false;
+    return left < 0;
   });
-  if (left > 0) return undefined;
   return end < 0 ? parts.length : end;
 }
 

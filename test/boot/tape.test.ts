@@ -16,6 +16,9 @@ import { serveTapes, type TapeServer } from '../tape-server.ts';
 const DRIVES = { good: 0, short: 1, protected: 2, empty: 3 } as const;
 type Drive = keyof typeof DRIVES;
 
+/** Seconds; longer than anything here takes under software emulation on a busy machine. */
+const PATIENCE = 150;
+
 let work: Scratch;
 let tape: string;
 let server: TapeServer;
@@ -41,11 +44,11 @@ afterAll(async () => {
 });
 
 /** Runs `mindi write` for one of the drives, whatever name the kernel gave it. */
-async function write(drive: Drive, options: string): Promise<{ code: number; said: string }> {
+async function write(drive: Drive, options: string, sure = true): Promise<{ code: number; said: string }> {
   const serial = `TAPE-${DRIVES[drive]}`;
   const { said } = await guest.shell(`grep -l ${serial} /sys/class/scsi_tape/nst?/device/vpd_pg80`);
   const device = `/dev/${said.split('/')[4]}`;
-  return guest.shell(`mindi write /opt/mindi/small.tap ${device} ${options} --yes ${serial}`);
+  return guest.shell(`mindi write /opt/mindi/small.tap ${device} ${options} ${sure ? `--yes ${serial}` : ''}`);
 }
 
 describe('mindi write, on a tape drive', () => {
@@ -66,9 +69,13 @@ describe('mindi write, on a tape drive', () => {
     expect((await readFile(written)).equals(await readFile(tape))).toBe(true);
   });
 
-  test('then knows what is on it', async () => {
-    const { code, said } = await write('good', '');
+  test('then knows what is on it, and asks for the serial number', async () => {
+    const asked = write('good', '--any-drive', false);
+    await guest.machine.waitForText('Type the serial number TAPE-0 to go on: ', PATIENCE);
+    guest.machine.type('TAPE-1\r');
+    const { code, said } = await asked;
     expect(said).toMatch(/^holds +a tape of mindi: MINDI_SMALL, made \d{4}-\d\d-\d\dT/m);
+    expect(said).toContain('the serial number is TAPE-0, not TAPE-1; nothing was written');
     expect(code).toBe(2);
   });
 
@@ -100,7 +107,7 @@ describe('mindi write, on a tape drive', () => {
       memory: 512,
       drives: [],
       devices: [],
-      timeout: 150,
+      timeout: PATIENCE,
     });
     expect(report).toMatchObject({ name: 'small', mode: 'expert', problems: [] });
   });

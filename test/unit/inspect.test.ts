@@ -255,7 +255,7 @@ test('the command: exit 1 when images differ, bytes untouched by cat, JSON on re
   const failed = mindi('/etc/hostname');
   expect([failed.status, failed.stdout.toString()]).toEqual([2, '']);
   expect(failed.stderr.toString()).toBe(
-    'mindi: /etc/hostname: this is neither an ISO, nor a USB image, nor an initrd, nor a squashfs\n  hint: Name an ISO, a USB image, an initrd or a squashfs.\n',
+    'mindi: /etc/hostname: this is neither an ISO, nor a tape, nor a USB image, nor an initrd, nor a squashfs\n  hint: Name an ISO, a tape (NAME.tap), a USB image, an initrd or a squashfs.\n',
   );
   expect(mindi(image, 'cat').status).toBe(2);
   expect(mindi(image, 'ls', 'surplus').status).toBe(2);

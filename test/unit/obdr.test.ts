@@ -6,19 +6,16 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { discOf } from '../../boot/bootable.ts';
-import { makeIso } from '../../boot/iso.ts';
-import { volumeId } from '../../boot/medium.ts';
-import { menuModel } from '../../boot/menu.ts';
-import { makeObdr, obdrTape } from '../../boot/obdr.ts';
+import { obdrTape } from '../../boot/obdr.ts';
 import { checkTape } from '../../boot/obdr-rules.ts';
 import { isSimh, readSimh, type TapeObject, writeSimh } from '../../boot/simh.ts';
 import { openImage } from '../../builder/inspect/image.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MindiError } from '../../contract/error.ts';
 import { decodeLabel, encodeLabel, TAPE, type TapeLabel } from '../../contract/tape.ts';
+import { EPOCH, sampleTape } from './tape-sample.ts';
 
 const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
-const EPOCH = 1_700_000_000;
 
 let work: Scratch;
 let iso: Buffer;
@@ -28,25 +25,9 @@ let good: TapeObject[];
 
 beforeAll(async () => {
   work = await scratch('test');
-  for (const [name, size] of Object.entries({ kernel: 300_001, initrd: 400_000 }))
-    await writeFile(at(name), Buffer.alloc(size, name));
-  const boot = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' };
-  const parts = {
-    out: at('web1.iso'),
-    volumeId: volumeId('web1'),
-    epoch: EPOCH,
-    id: 'a5'.repeat(32),
-    kernel: at('kernel'),
-    initrd: at('initrd'),
-    stage2: null,
-    extraFiles: {},
-    menu: menuModel({ name: 'web1', generator: 'mindi', machine: null, epoch: EPOCH, boot }),
-  };
-  await makeIso(parts);
+  good = await sampleTape(work.path);
   tap = at('web1.tap');
-  await makeObdr({ ...parts, out: tap, from: parts.out });
-  iso = await readFile(parts.out);
-  good = [...readSimh(tap)];
+  iso = await readFile(at('web1.iso'));
 });
 afterAll(() => work[Symbol.asyncDispose]());
 

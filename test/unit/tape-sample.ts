@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeIso } from '../../boot/iso.ts';
+import { volumeId } from '../../boot/medium.ts';
+import { menuModel } from '../../boot/menu.ts';
+import { makeObdr } from '../../boot/obdr.ts';
+import { readSimh, type TapeObject } from '../../boot/simh.ts';
+
+export const EPOCH = 1_700_000_000;
+
+/** Makes web1.iso and web1.tap with made-up contents in a folder. Returns what is on the tape. */
+export async function sampleTape(folder: string): Promise<TapeObject[]> {
+  const at = (name: string) => join(folder, name);
+  for (const [name, size] of Object.entries({ kernel: 300_001, initrd: 400_000 }))
+    await writeFile(at(name), Buffer.alloc(size, name));
+  const boot = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' };
+  const parts = {
+    out: at('web1.iso'),
+    volumeId: volumeId('web1'),
+    epoch: EPOCH,
+    id: 'a5'.repeat(32),
+    kernel: at('kernel'),
+    initrd: at('initrd'),
+    stage2: null,
+    extraFiles: {},
+    menu: menuModel({ name: 'web1', generator: 'mindi', machine: null, epoch: EPOCH, boot }),
+  };
+  await makeIso(parts);
+  await makeObdr({ ...parts, out: at('web1.tap'), from: parts.out });
+  return [...readSimh(at('web1.tap'))];
+}
