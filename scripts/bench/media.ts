@@ -5,7 +5,7 @@ import { type Built, median, megabytes, mindiBuild, progress, row, timeRow, watc
 
 const RUNS = 3;
 /** The media of one profile, from one plan and one pack. */
-const SETS = [['iso'], ['usb'], ['iso', 'usb']];
+const SETS = [['iso'], ['usb'], ['iso', 'usb'], ['obdr']];
 
 /** What each medium costs beside the ISO when everything is packed already. */
 export async function benchMedia({ work }: Bench): Promise<void> {
