@@ -10,6 +10,8 @@ export interface RunOptions {
   input?: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   /** Write standard output to this file instead of keeping it. */
   stdoutFile?: string;
+  /** Hears each line of standard error as it comes. */
+  onLine?: (line: string) => void;
   /** Exit codes that are answers and not failures; 0 always is. */
   accept?: number[];
   /** The program may talk with the person at the terminal: its standard input and error are ours, and not in the log. */
@@ -42,6 +44,7 @@ export async function run(program: string, args: readonly string[], options: Run
       ...(input === undefined ? { stdin: options.terminal ? ('inherit' as const) : ('ignore' as const) } : {}),
       ...(options.terminal ? { stderr: 'inherit' as const } : {}),
       stdout: stdoutFile ? { file: stdoutFile } : 'pipe',
+      ...(options.onLine ? { stderr: heard(options.onLine) } : {}),
       buffer: stdoutFile ? { stdout: false } : true,
       timeout: options.timeout,
       stripFinalNewline: false,
@@ -68,6 +71,14 @@ export async function run(program: string, args: readonly string[], options: Run
       cause: error,
     });
   }
+}
+
+/** A transform of execa's that lets every line pass. */
+function heard(onLine: (line: string) => void) {
+  return function* (line: unknown) {
+    onLine(String(line));
+    yield line;
+  };
 }
 
 function missingTool(program: string, packageName: string | undefined): MindiError {

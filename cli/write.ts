@@ -7,6 +7,8 @@ import { answer, answerJson, size, table, talk } from './output.ts';
 interface Options {
   yes?: string;
   anyDrive?: boolean;
+  force?: boolean;
+  blank?: boolean;
   eject?: boolean;
   json?: boolean;
 }
@@ -14,22 +16,28 @@ interface Options {
 /** `mindi write IMAGE DEVICE`. */
 export function writeCommand(): Command {
   return new Command('write')
-    .description('write an image to a tape, read it back and compare')
-    .argument('<image>', 'NAME.tap or NAME.iso, as `mindi build` makes them')
-    .argument('<device>', 'a tape drive, /dev/nst0')
+    .description('write an image to a stick, disc or tape, read it back and compare')
+    .argument('<image>', 'NAME.iso, NAME.img or NAME.tap, as `mindi build` makes them')
+    .argument('<device>', 'a stick or card, /dev/sdb; a burner, /dev/sr0; a tape drive, /dev/nst0')
     .option('--yes <serial>', 'do not ask: this is the serial number of the device meant')
+    .option('--force', 'write to a disk that does not say it is removable')
+    .option('--blank', 'blank a rewritable disc that is written already')
     .option('--any-drive', 'write to a tape drive that does not say it can start machines ($DR-10)')
-    .option('--eject', 'give the tape out when it is right')
+    .option('--eject', 'give the medium out when it is right')
     .option('--json', 'print what was written as JSON')
     .addHelpText(
       'after',
       `
 First it shows which device that is and what is on it now, then it asks for the device's serial number. What was on the
-medium is lost. An ISO and the .tap made of it give the same tape.
+medium is lost. Disks that are in use, or that this system is on, are never written to. An ISO and the .tap made of it give
+the same tape.
 
 Exit status: 0 written and read back the same, 1 it was not or the device cannot, 2 the call was wrong.
 
 Examples:
+  mindi write web1.iso /dev/sdb
+  mindi write web1.img /dev/sdb --yes 4C530001230416117381
+  mindi write web1.iso /dev/sr0 --blank --eject
   mindi write web1.tap /dev/nst0
   mindi write web1.iso /dev/nst0 --any-drive
   mindi write web1.tap /dev/nst0 --yes HU1234567X --eject --json`,
@@ -37,10 +45,11 @@ Examples:
     .action(write);
 }
 
-async function write(image: string, path: string, { yes, anyDrive = false, eject, json }: Options): Promise<void> {
+async function write(image: string, path: string, options: Options): Promise<void> {
+  const { yes, anyDrive = false, force = false, blank = false, eject, json } = options;
   const [{ lookAt }, { showing }] = await Promise.all([import('../builder/write/look.ts'), import('./progress.ts')]);
   const notes: string[] = [];
-  const target = await lookAt(path, { image, anyDrive, note: (text) => notes.push(text) });
+  const target = await lookAt(path, { image, anyDrive, force, blank, note: (text) => notes.push(text) });
   talk(table(factRows(target.facts)));
   if (target.refusals.length > 0) throw MindiError.all(target.refusals, 'it is not written to:', 'write.refused');
   await confirm(target.facts, yes);

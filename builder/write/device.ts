@@ -5,6 +5,10 @@ export interface WriteOptions {
   image: string;
   /** Write to a tape drive that does not say it can start machines. */
   anyDrive: boolean;
+  /** Write to a disk that does not say it is removable. */
+  force: boolean;
+  /** Blank a rewritable disc that is written already. */
+  blank: boolean;
   /** Something the person should know though the work goes on. */
   note: (text: string) => void;
 }
