@@ -21,8 +21,8 @@ export interface Teller<Step extends string> {
 
 /**
  * Runs long work and shows it on stderr: on a terminal its steps with a spinner and what is being done now, elsewhere
- * (a serial console that does not say how wide it is, too) or when `plain`, one timed line a step, so that logs stay
- * readable. Notes come when the work is over.
+ * (a serial console that does not say how wide it is, too) or when `plain`, one timed line a step and one every ten
+ * seconds of a long one, so that logs stay readable. Notes come when the work is over.
  */
 export async function showing<Step extends string, Result>(
   titles: Record<Step, string>,
@@ -53,7 +53,7 @@ async function onTerminal<Step extends string, Result>(
   const teller: Teller<Step> = {
     step: (name) => begun.get(name)?.resolve(),
     progress: (what, done, total) => {
-      if (task) task.output = total > 0 ? `${what}: ${size(done)} of ${size(total)}` : what;
+      if (task) task.output = amount(what, done, total);
     },
     note,
   };
@@ -83,17 +83,30 @@ async function inLog<Step extends string, Result>(
   note: Teller<Step>['note'],
 ): Promise<Result> {
   let current: { title: string; at: number } | undefined;
+  let told = performance.now();
   const close = () => {
     if (current) talk(`mindi: ${current.title}: ${seconds(performance.now() - current.at)}`);
     current = undefined;
   };
   const step = (name: Step) => {
     close();
-    current = { title: titles[name], at: performance.now() };
+    told = performance.now();
+    current = { title: titles[name], at: told };
   };
-  const result = await work({ step, progress: () => {}, note });
+  const progress = (what: string, done: number, total: number) => {
+    if (performance.now() - told < EVERY) return;
+    told = performance.now();
+    talk(`mindi: ${current?.title}: ${amount(what, done, total)}`);
+  };
+  const result = await work({ step, progress, note });
   close();
   return result;
 }
+
+/** Milliseconds between the lines a log gets of a long step. */
+const EVERY = 10_000;
+
+const amount = (what: string, done: number, total: number) =>
+  total > 0 ? `${what}: ${size(done)} of ${size(total)}` : what;
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;

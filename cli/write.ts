@@ -121,7 +121,11 @@ async function timed(
 ): Promise<Timing> {
   const started = performance.now();
   const seconds = () => Math.max(performance.now() - started, 1) / 1000;
-  await work((done, total) => tell(`${what} at ${size(Math.round(done / seconds()))}/s`, done, total));
+  await work((done, total) => {
+    const rate = done / seconds();
+    const left = done < total ? `, ${Math.ceil((total - done) / Math.max(rate, 1))} s left` : '';
+    tell(`${what} at ${size(Math.round(rate))}/s${left}`, done, total);
+  });
   return { seconds: seconds(), rate: Math.round(bytes / seconds()) };
 }
 

@@ -22,9 +22,6 @@ export interface Block {
   vendor: string | null;
   model: string | null;
   serial: string | null;
-  pttype: string | null;
-  fstype: string | null;
-  label: string | null;
   /** Bytes of a block. */
   'log-sec': number;
   /** Directories, and `[SWAP]`. */
@@ -32,14 +29,11 @@ export interface Block {
   children?: Block[];
 }
 
-const COLUMNS = [
-  ...['KNAME', 'PKNAME', 'PATH', 'MAJ:MIN', 'TYPE', 'SIZE', 'RO', 'RM', 'TRAN', 'VENDOR', 'MODEL', 'SERIAL'],
-  ...['PTTYPE', 'FSTYPE', 'LABEL', 'LOG-SEC', 'MOUNTPOINTS'],
-];
+const COLUMNS = 'KNAME,PKNAME,PATH,MAJ:MIN,TYPE,SIZE,RO,RM,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC,MOUNTPOINTS';
 
 /** All block devices of this machine, empty drives too. */
 export async function listBlocks(): Promise<Block[]> {
-  const { stdout } = await run('lsblk', ['--json', '--bytes', '--all', '--output', COLUMNS.join(',')]);
+  const { stdout } = await run('lsblk', ['--json', '--bytes', '--all', '--output', COLUMNS]);
   return withBtrfs((JSON.parse(stdout) as { blockdevices: Block[] }).blockdevices, btrfsDevices());
 }
 
@@ -103,9 +97,9 @@ export function diskFacts(block: Block, sys = '/sys'): DiskFacts {
 /** What tells a disk from all others; size 0 when it is gone. */
 export function identity(block: Block, sys = '/sys'): DiskIdentity {
   const entry = join(sys, 'dev/block', block['maj:min']);
-  const serial = block.serial || usbSerial(entry) || scsiFacts(entry)?.serial || text(join(entry, 'device/serial'));
+  const own = text(join(entry, 'serial')) ?? text(join(entry, 'device/serial'));
   return {
-    serial: serial || null,
+    serial: block.serial ?? usbSerial(entry) ?? scsiFacts(entry)?.serial ?? own,
     size: Number(text(join(entry, 'size')) ?? 0) * 512,
     sequence: text(join(entry, 'diskseq')),
   };
@@ -134,4 +128,30 @@ function text(path: string): string | null {
 export function lastingName(path: string, folder = '/dev/disk/by-id'): string | null {
   const names = fs.existsSync(folder) ? fs.readdirSync(folder).sort() : [];
   return names.find((name) => basename(fs.realpathSync(join(folder, name))) === basename(path)) ?? null;
+}
+
+/** What blkid(8) finds on a device: a partition table, a file system, a member of something. */
+export interface Content {
+  table?: string;
+  type?: string;
+  label?: string;
+}
+
+/** Looks at the devices themselves: lsblk knows these things from udev only. By path; without those that hold nothing. */
+export async function contents(paths: readonly string[]): Promise<Map<string, Content>> {
+  // 2: nothing found on one of them, 8: more than one thing.
+  const { stdout } = await run('blkid', ['--probe', '--output', 'export', ...paths], { accept: [2, 4, 8] });
+  return parseContents(stdout);
+}
+
+/** Reads what `blkid --output export` prints: a paragraph a device. */
+export function parseContents(text: string): Map<string, Content> {
+  const found = new Map<string, Content>();
+  for (const paragraph of text.split('\n\n')) {
+    const value = (name: string) =>
+      new RegExp(`^${name}=(.*)$`, 'm').exec(paragraph)?.[1]?.replaceAll(/\\(.)/g, '$1') || undefined;
+    const path = value('DEVNAME');
+    if (path) found.set(path, { table: value('PTTYPE'), type: value('TYPE'), label: value('LABEL') });
+  }
+  return found;
 }

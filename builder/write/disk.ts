@@ -4,6 +4,8 @@ import { MindiError, messageOf } from '../../contract/error.ts';
 import { run } from '../run.ts';
 import {
   type Block,
+  type Content,
+  contents,
   type DiskFacts,
   diskFacts,
   everyBlock,
@@ -41,7 +43,8 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
   const block = all.find((one) => one['maj:min'] === number);
   if (!block) throw new MindiError('there is no such disk', { code: 'write.no-device', where: path });
   const own = diskFacts(block);
-  const facts = factsOf(block, own, image);
+  const found = await contents([block, ...partitions(block)].map((one) => one.path));
+  const facts = factsOf(block, own, image, found);
   const disk: Disk = { block, own, image, noun: facts.kind, note: options.note };
   for (const note of image.notes) options.note(note);
   let digests: string[] = [];
@@ -85,26 +88,28 @@ async function access(path: string): Promise<DiskCase['access']> {
   }
 }
 
-function factsOf(block: Block, own: DiskFacts, image: BootImage): DeviceFacts {
-  const { path, tran, type, pttype } = block;
+function factsOf(block: Block, own: DiskFacts, image: BootImage, found: Map<string, Content>): DeviceFacts {
+  const { path, tran } = block;
   const words = [block.vendor, block.model].map((word) => word?.trim() ?? '');
   const model = words.filter((word) => word !== '' && !/^0x/.test(word)).join(' ');
-  const parts = within(block).filter((one) => one.type === 'part');
+  const table = found.get(path)?.table;
   return {
     device: path,
     kind: kindOf(block, own),
     model: model || 'it does not say',
     serial: own.serial ?? lastingName(path) ?? path,
-    holds: block.size === 0 ? null : holds(block, parts),
+    holds: block.size === 0 ? null : holds(block, found.get(path)),
     more: [
       ['size', `${inUnits(block.size)}${tran ? `, ${tran}` : ''}${own.removable ? ', removable' : ''}`],
       ...(own.file ? [['file', own.file] as const] : []),
-      ...(type === 'part' || !pttype ? [] : [['partitions', pttype] as const]),
-      ...parts.map((part) => [part.kname, describePart(part)] as const),
+      ...(table ? [['partitions', table] as const] : []),
+      ...partitions(block).map((part) => [part.kname, describePart(part, found.get(part.path))] as const),
       ['image', `${image.title}, ${inUnits(image.size)}`],
     ],
   };
 }
+
+const partitions = (block: Block) => within(block).filter(({ type }) => type === 'part');
 
 function kindOf({ type, tran, kname }: Block, { removable }: DiskFacts): string {
   if (type === 'part') return 'partition';
@@ -113,17 +118,19 @@ function kindOf({ type, tran, kname }: Block, { removable }: DiskFacts): string 
   return tran === 'usb' && removable ? 'USB stick' : 'disk';
 }
 
-function holds(block: Block, parts: readonly Block[]): string {
+function holds(block: Block, content: Content | undefined): string {
   const volume = volumeAt(block.path);
   if (volume) return describeVolume(volume);
-  if (block.fstype) return `${block.fstype}${block.label ? ` "${block.label}"` : ''}`;
-  return parts.length > 0 ? `${parts.length} ${parts.length === 1 ? 'partition' : 'partitions'}` : 'nothing known';
+  const count = partitions(block).length;
+  if (count > 0) return `${count} ${count === 1 ? 'partition' : 'partitions'}`;
+  return describe(content);
 }
 
-function describePart({ size, fstype, label, mountpoints }: Block): string {
+const describe = ({ type, label }: Content = {}) => `${type ?? 'nothing known'}${label ? ` "${label}"` : ''}`;
+
+function describePart({ size, mountpoints }: Block, content: Content | undefined): string {
   const at = mountpoints.filter((mountpoint) => mountpoint !== null);
-  const name = label ? ` "${label}"` : '';
-  return `${inUnits(size)}, ${fstype ?? 'nothing known'}${name}${at.length > 0 ? `, on ${at.join(', ')}` : ''}`;
+  return `${inUnits(size)}, ${describe(content)}${at.length > 0 ? `, on ${at.join(', ')}` : ''}`;
 }
 
 /** Whole MiB below 10 GiB, else GiB. */
