@@ -6,6 +6,7 @@ import { benchDrivers } from './bench/drivers.ts';
 import { machine } from './bench/measure.ts';
 import { benchMedia } from './bench/media.ts';
 import { benchPeers } from './bench/peers.ts';
+import { benchWrite } from './bench/write.ts';
 
 /**
  * What mindi costs, beside a floor and its peers measured in the same run: ratios are what counts, the times are this
@@ -17,6 +18,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<void>> = {
   peers: benchPeers,
   size: benchSize,
   media: benchMedia,
+  write: benchWrite,
   boot: benchBoot,
   drivers: benchDrivers,
 };

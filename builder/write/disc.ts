@@ -7,7 +7,7 @@ import { burn, type Disc, lookAtDisc } from './burner.ts';
 import type { DeviceKind, Progress, Target, WriteOptions } from './device.ts';
 import { deviceNumber } from './disk.ts';
 import { type BootImage, bootImage } from './image.ts';
-import { digestChunks, findDifference, RawError } from './raw.ts';
+import { findDifference, RawError } from './raw.ts';
 import { scsiFacts } from './scsi.ts';
 import { describeVolume, volumeAt } from './volume.ts';
 
@@ -137,10 +137,9 @@ export async function compareDisc(
   const file = await open(image.path, 'r');
   let device: FileHandle | undefined;
   try {
-    const digests = await digestChunks(file, size);
     device = await open(drive, constants.O_RDONLY | constants.O_DIRECT);
-    const wrong = await findDifference(device, digests, { size, block: BLOCK }, (done) => progress(done, size));
-    if (wrong) throw unreadable(drive, `holds something else between byte ${wrong.from} and ${wrong.to}`);
+    const wrong = await findDifference(file, device, { size, block: BLOCK }, (done) => progress(done, size));
+    if (wrong !== undefined) throw unreadable(drive, `holds something else from byte ${wrong} on`);
   } catch (error) {
     if (!(error instanceof RawError)) throw error;
     throw unreadable(drive, `cannot be read from byte ${error.done} on (${messageOf(error.cause)})`, error);

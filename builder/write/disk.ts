@@ -47,7 +47,6 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
   const facts = factsOf(block, own, image, found);
   const disk: Disk = { block, own, image, noun: facts.kind, note: options.note };
   for (const note of image.notes) options.note(note);
-  let digests: string[] = [];
   return {
     facts,
     refusals: refusals({
@@ -61,10 +60,8 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
       force: options.force,
     }),
     size: image.size,
-    write: async (progress) => {
-      digests = await write(disk, progress);
-    },
-    compare: (progress) => compare(disk, digests, progress),
+    write: (progress) => write(disk, progress),
+    compare: (progress) => compare(disk, progress),
     eject: async () => void (await run('eject', [block.path])),
   };
 }
@@ -138,7 +135,7 @@ function inUnits(bytes: number): string {
   return bytes < 10 * 2 ** 30 ? `${Math.floor(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
-async function write(disk: Disk, progress: Progress): Promise<string[]> {
+async function write(disk: Disk, progress: Progress): Promise<void> {
   const { block, image, noun } = disk;
   let done = 0;
   let touched = false;
@@ -149,12 +146,11 @@ async function write(disk: Disk, progress: Progress): Promise<string[]> {
     await demandSame(disk, device);
     touched = true;
     await wipeTail(disk, device);
-    const digests = await copyToDevice(file, device, { size: image.size, block: block['log-sec'] }, (bytes) => {
+    await copyToDevice(file, device, { size: image.size, block: block['log-sec'] }, (bytes) => {
       done = bytes;
       progress(bytes, image.size);
     });
     await device.datasync();
-    return digests;
   } catch (error) {
     const right = error instanceof RawError ? error.done : done;
     throw failure(error, block.path, touched ? halfWritten(right, image.size, noun) : 'Nothing was written.', disk);
@@ -196,32 +192,33 @@ async function wipeTail({ block, image, noun, note }: Disk, device: FileHandle):
   note(`${what} at the end of the ${noun} was wiped`);
 }
 
-async function compare(disk: Disk, digests: readonly string[], progress: Progress): Promise<void> {
+async function compare(disk: Disk, progress: Progress): Promise<void> {
   const { block, image, noun } = disk;
   const { size } = image;
   let device: FileHandle | undefined;
+  const file = await open(image.path, 'r');
   try {
     device = await open(block.path, constants.O_RDONLY | constants.O_EXCL | constants.O_DIRECT);
     await demandSame(disk, device);
-    const wrong = await findDifference(device, digests, { size, block: block['log-sec'] }, (bytes) =>
+    const wrong = await findDifference(file, device, { size, block: block['log-sec'] }, (bytes) =>
       progress(bytes, size),
     );
-    if (wrong) throw differs(block.path, wrong, noun);
+    if (wrong !== undefined) throw differs(block.path, wrong, noun);
     await noteBackup(disk, device);
   } catch (error) {
     const done = error instanceof RawError ? error.done : 0;
     const state = `Of what was written the first ${inUnits(done)} could be read and are right; do not rely on this ${noun}.`;
     throw failure(error, block.path, state, disk);
   } finally {
-    await device?.close();
+    await Promise.all([file.close(), device?.close()]);
   }
   // Whoever has looked at the old partitions looks again; where that fails, pulling it out does the same.
   await run('blockdev', ['--rereadpt', block.path]).catch(() => {});
 }
 
-function differs(where: string, { from, to }: { from: number; to: number }, noun: string): MindiError {
+function differs(where: string, byte: number, noun: string): MindiError {
   return new MindiError(
-    `what was read back differs from what was written, between byte ${from} and ${to}. ` +
+    `what was read back differs from what was written, from byte ${byte} on. ` +
       `The ${noun} is damaged, or smaller than it says: no machine can be trusted to start from it.`,
     { code: 'write.differs', where, hint: `Take another ${noun}.`, exitCode: 1 },
   );

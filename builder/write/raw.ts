@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Bytes a system call moves: enough that no device waits for the next. */
@@ -8,6 +7,12 @@ const WASM_PAGE = 64 << 10;
 const { WebAssembly } = globalThis as unknown as {
   WebAssembly: { Memory: new (pages: { initial: number }) => { buffer: ArrayBuffer } };
 };
+
+/** What is copied: its bytes, and how many of them the device moves at once. */
+interface Extent {
+  size: number;
+  block: number;
+}
 
 /** A place in what is copied, and the system's error there. */
 export class RawError extends Error {
@@ -32,25 +37,21 @@ const roundUp = (bytes: number, block: number) => Math.ceil(bytes / block) * blo
 const twoBuffers = () => [alignedBuffer(CHUNK), alignedBuffer(CHUNK)] as const;
 
 /**
- * Copies the first `size` bytes of a file to a device opened with O_DIRECT; the last block is filled up with zeros. Reads
- * and hashes a chunk while the one before is written.
- * @returns the SHA-256 of every chunk
+ * Copies the first bytes of a file to a device opened with O_DIRECT; the last block is filled up with zeros. Reads a
+ * chunk while the one before is written.
  * @throws RawError for the device, the system's own error for the file
  */
 export async function copyToDevice(
   file: FileHandle,
   device: FileHandle,
-  { size, block }: { size: number; block: number },
+  { size, block }: Extent,
   wrote: (done: number) => void,
-): Promise<string[]> {
+): Promise<void> {
   const buffers = twoBuffers();
-  const digests: string[] = [];
   const take = async (at: number) => {
     const length = Math.max(0, Math.min(CHUNK, size - at));
-    const buffer = buffers[digests.length % 2] as Buffer;
-    if (length === 0) return buffer.subarray(0, 0);
+    const buffer = buffers[(at / CHUNK) % 2] as Buffer;
     await fill(file, buffer.subarray(0, length), at);
-    digests.push(hash('sha256', buffer.subarray(0, length)));
     return buffer.fill(0, length).subarray(0, roundUp(length, block));
   };
   let chunk = await take(0);
@@ -59,22 +60,39 @@ export async function copyToDevice(
     wrote(Math.min(at + CHUNK, size));
     chunk = following;
   }
-  return digests;
 }
 
-/** The digests that `copyToDevice` would give, for what something else has written. */
-export async function digestChunks(file: FileHandle, size: number): Promise<string[]> {
-  const digests: string[] = [];
-  const buffer = Buffer.allocUnsafe(CHUNK);
+/**
+ * Reads a device opened with O_DIRECT, so from the medium and not from memory, and compares it with a file.
+ * @returns the first byte that is another; undefined: all is the same
+ * @throws RawError for the device, the system's own error for the file
+ */
+export async function findDifference(
+  file: FileHandle,
+  device: FileHandle,
+  { size, block }: Extent,
+  read: (done: number) => void,
+): Promise<number | undefined> {
+  const [wanted, found] = twoBuffers();
   for (let at = 0; at < size; at += CHUNK) {
-    const chunk = buffer.subarray(0, Math.min(CHUNK, size - at));
-    await fill(file, chunk, at);
-    digests.push(hash('sha256', chunk));
+    const length = Math.min(CHUNK, size - at);
+    const [right, got] = [wanted.subarray(0, length), found.subarray(0, length)];
+    await Promise.all([fill(file, right, at), fillFrom(device, found.subarray(0, roundUp(length, block)), at)]);
+    if (!got.equals(right)) return at + got.findIndex((byte, index) => byte !== right[index]);
+    read(at + length);
   }
-  return digests;
+  return undefined;
 }
 
-/** @throws Error `ENODATA` when the file has become shorter */
+async function fillFrom(device: FileHandle, buffer: Buffer, at: number): Promise<void> {
+  try {
+    await fill(device, buffer, at);
+  } catch (error) {
+    throw new RawError(at, error);
+  }
+}
+
+/** @throws Error `ENODATA` where it ends before the buffer is full */
 async function fill(file: FileHandle, buffer: Buffer, at: number): Promise<void> {
   for (let done = 0; done < buffer.length; ) {
     const { bytesRead } = await file.read(buffer, done, buffer.length - done, at + done);
@@ -92,40 +110,3 @@ async function drain(device: FileHandle, chunk: Buffer, at: number): Promise<voi
     throw new RawError(at + done, error);
   }
 }
-
-/**
- * Reads a device opened with O_DIRECT, so from the medium and not from memory, and compares it with the digests that
- * `copyToDevice` gave. Reads a chunk while the one before is hashed.
- * @returns where the first chunk is that holds something else; undefined: all is the same
- * @throws RawError
- */
-export async function findDifference(
-  device: FileHandle,
-  digests: readonly string[],
-  { size, block }: { size: number; block: number },
-  read: (done: number) => void,
-): Promise<{ from: number; to: number } | undefined> {
-  const buffers = twoBuffers();
-  const take = async (index: number) => {
-    const length = Math.max(0, Math.min(CHUNK, size - index * CHUNK));
-    const chunk = (buffers[index % 2] as Buffer).subarray(0, roundUp(length, block));
-    try {
-      await fill(device, chunk, index * CHUNK);
-    } catch (error) {
-      throw new RawError(index * CHUNK, error);
-    }
-    return chunk.subarray(0, length);
-  };
-  let chunk = await take(0);
-  for (const [index, digest] of digests.entries()) {
-    const following = take(index + 1);
-    const [same, next] = await Promise.all([sameAs(chunk, digest), following]);
-    const [from, to] = [index * CHUNK, Math.min((index + 1) * CHUNK, size)];
-    if (!same) return { from, to };
-    read(to);
-    chunk = next;
-  }
-  return undefined;
-}
-
-const sameAs = async (chunk: Buffer, digest: string) => hash('sha256', chunk) === digest;

@@ -3,7 +3,7 @@ import { open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
-import { alignedBuffer, CHUNK, copyToDevice, digestChunks, findDifference, RawError } from '../../builder/write/raw.ts';
+import { alignedBuffer, CHUNK, copyToDevice, findDifference, RawError } from '../../builder/write/raw.ts';
 
 let work: Scratch;
 beforeAll(async () => {
@@ -18,13 +18,14 @@ async function copied(size: number, block = 512) {
   await using file = await open(image, 'r');
   await using target = await open(device, 'r+');
   const heard: number[] = [];
-  const digests = await copyToDevice(file, target, { size, block }, (done) => heard.push(done));
-  return { image, device, digests, heard, of: { size, block } };
+  await copyToDevice(file, target, { size, block }, (done) => heard.push(done));
+  return { image, device, heard, of: { size, block } };
 }
 
-async function compared({ device, digests, of }: Awaited<ReturnType<typeof copied>>) {
+async function compared({ image, device, of }: Awaited<ReturnType<typeof copied>>) {
+  await using file = await open(image, 'r');
   await using target = await open(device, 'r');
-  return await findDifference(target, digests, of, () => {});
+  return await findDifference(file, target, of, () => {});
 }
 
 describe('what is copied', () => {
@@ -38,8 +39,6 @@ describe('what is copied', () => {
       expect(device.subarray(size).every((byte) => byte === 0)).toBe(true);
       expect(copy.heard.at(-1)).toBe(size);
       expect(await compared(copy)).toBeUndefined();
-      await using file = await open(copy.image, 'r');
-      expect(await digestChunks(file, size)).toEqual(copy.digests);
     },
   );
 
@@ -52,7 +51,7 @@ describe('what is copied', () => {
       1,
       CHUNK + 9,
     );
-    expect(await compared(copy)).toEqual({ from: CHUNK, to: 2 * CHUNK });
+    expect(await compared(copy)).toBe(CHUNK + 9);
   });
 
   test('a device that has become shorter', async () => {
