@@ -29,7 +29,8 @@ export interface Block {
   children?: Block[];
 }
 
-const COLUMNS = 'KNAME,PKNAME,PATH,MAJ:MIN,TYPE,SIZE,RO,RM,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC,MOUNTPOINTS';
+/** With NAME lsblk makes a tree, and a list without it. */
+const COLUMNS = 'NAME,KNAME,PKNAME,PATH,MAJ:MIN,TYPE,SIZE,RO,RM,TRAN,VENDOR,MODEL,SERIAL,LOG-SEC,MOUNTPOINTS';
 
 /** All block devices of this machine, empty drives too. */
 export async function listBlocks(): Promise<Block[]> {
