@@ -1,9 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { findFat } from '../../boot/find-fat.ts';
 import { BLOCK, volumeOf } from '../../boot/iso9660.ts';
 
 /** What a medium, or an image of one, calls itself. */
 export interface Volume {
-  format: 'ISO 9660' | 'FAT32';
+  format: 'ISO 9660' | 'FAT';
   name: string;
   /** Seconds since 1970; 0 where it does not say. */
   epoch: number;
@@ -15,15 +16,13 @@ export interface Volume {
 
 /** boot/medium.ts gives every volume such a name. */
 const OURS = /^MINDI_/;
-const SECTOR = 512;
-const TYPE_GPT = 0xee;
 
-/** The ISO 9660 volume a device or file holds, else the FAT32 of its first partition; undefined: neither, or unreadable. */
+/** The ISO 9660 volume a device or file holds, else its first FAT; undefined: neither, or unreadable. */
 export function volumeAt(path: string): Volume | undefined {
   const read = reader(path);
   if (!read) return undefined;
   try {
-    return iso(read) ?? fat(read);
+    return iso(read) ?? fat(path, read);
   } catch {
     return undefined;
   } finally {
@@ -56,25 +55,15 @@ function iso(read: Read): Volume | undefined {
   return { format: 'ISO 9660', name, epoch, size: blocks * BLOCK, ours: OURS.test(name) };
 }
 
-/** FAT specification 3.3 and 6: the root directory's first entry is the label, with the time it was made. */
-function fat(read: Read): Volume | undefined {
-  const start = firstPartition(read) * SECTOR;
-  const boot = read(start, SECTOR);
-  if (start === 0 || boot.toString('latin1', 82, 87) !== 'FAT32') return undefined;
-  const tables = boot.readUInt16LE(14) + (boot[16] ?? 0) * boot.readUInt32LE(36);
-  const clusters = (boot.readUInt32LE(44) - 2) * (boot[13] ?? 0);
-  const entry = read(start + (tables + clusters) * boot.readUInt16LE(11), 32);
+/** FAT specification 6: the root directory's first entry is the label, with the time it was made. */
+function fat(path: string, read: Read): Volume | undefined {
+  const found = findFat(path);
+  if (!found) return undefined;
+  const entry = read(found.dataOffset, 32);
   const labelled = entry[11] === 0x08;
-  const name = (labelled ? entry : boot.subarray(71)).toString('latin1', 0, 11).trim();
+  const name = labelled ? entry.toString('latin1', 0, 11).trim() : '';
   const epoch = labelled ? dosTime(entry.readUInt16LE(24), entry.readUInt16LE(22)) : 0;
-  return { format: 'FAT32', name, epoch, size: start + boot.readUInt32LE(32) * SECTOR, ours: OURS.test(name) };
-}
-
-/** Its first sector; 0: there is none. */
-function firstPartition(read: Read): number {
-  const mbr = read(0, SECTOR);
-  if (mbr.readUInt16LE(510) !== 0xaa55) return 0;
-  return mbr[450] === TYPE_GPT ? Number(read(2 * SECTOR, 128).readBigUInt64LE(32)) : mbr.readUInt32LE(454);
+  return { format: 'FAT', name, epoch, size: found.offset + found.size, ours: OURS.test(name) };
 }
 
 function dosTime(date: number, time: number): number {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { open, readFile, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tryBoot } from '../../boot/trial.ts';
 import { build } from '../../builder/build.ts';
@@ -111,9 +111,11 @@ describe('mindi write, on a stick', () => {
     expect(swap.code).toBe(2);
     await guest.shell(`umount /mnt; swapoff ${fixed}`);
     expect((await write('fixed')).said).toContain('it does not say that it is removable');
-    const refused = await guest.shell(`
-      mindi write /opt/mindi/x.iso ${good}1; mindi write /opt/mindi/x.iso /dev/vda --force --yes x
-      mindi write /opt/mindi/x.iso /dev/vdb --force --yes x; mindi write /opt/mindi/x.iso /dev/sr0 --yes x`);
+    const refused = await guest.shell(
+      [`${basename(good)}1`, 'vda', 'vdb', 'sr0']
+        .map((name) => `mindi write /opt/mindi/x.iso /dev/${name} --force --yes x`)
+        .join('; '),
+    );
     expect(refused.said).toContain(`this is a partition of ${good}, and machines start from whole disks`);
     expect(refused.said).toContain('/dev/vda: another program or file system is using it');
     expect(refused.said).toContain('it is mounted: /dev/vdb on /opt/mindi');
@@ -159,8 +161,9 @@ describe('mindi write, on a stick', () => {
   test('pulled out midway: says so, and what state it is in', async () => {
     const slow = await device('slow');
     const command = `mindi write /opt/mindi/x.iso ${slow} --yes STICK-SLOW > /tmp/said 2>&1`;
-    await guest.shell(`{ ${command}; echo code $? >> /tmp/said; } &
-      until [ $(awk '{print $7}' ${slow.replace('/dev', '/sys/block')}/stat) -gt 20000 ]; do sleep 0.2; done`);
+    const sectors = `awk '{print $7}' ${slow.replace('/dev', '/sys/block')}/stat`;
+    await guest.shell(`{ ${command}; echo code $? >> /tmp/said; } &`);
+    await guest.shell(`until [ $(${sectors}) -gt 20000 ]; do sleep 0.2; done`);
     await guest.machine.qmp('device_del', { id: 'slow' });
     const { said } = await guest.shell('wait; cat /tmp/said');
     expect(said).toMatch(/it was pulled out, or has failed\. The first \d+ MiB are written, the rest is not/);

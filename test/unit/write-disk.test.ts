@@ -198,7 +198,7 @@ describe('what a medium calls itself', () => {
 
   test.each(['dos', 'gpt'] as const)('a stick under a %s table', async (table) => {
     expect(describeVolume(volumeAt(await stick(table)) ?? expect.fail())).toBe(
-      'MINDI_WEB1 (FAT32), made by mindi 2023-11-14T22:13:20Z',
+      'MINDI_WEB1 (FAT), made by mindi 2023-11-14T22:13:20Z',
     );
     expect(bootImage(join(work.path, `${table}.img`))).toMatchObject({ starts: ['usb'], notes: [], size: 48 << 20 });
   });
