@@ -69,8 +69,7 @@ export async function startGuest(files: Record<string, string>, hardware: readon
   const machine = await startMachine({
     memory: 1024,
     direct: { kernel: kernel.image, initrd, append: 'console=ttyS0,115200 quiet' },
-    drives: [system, bundle],
-    more: hardware,
+    more: [...[system, bundle].flatMap(readOnlyDisk), ...hardware],
   });
   await machine.waitForText(/guest# $/, PATIENCE);
   return {
@@ -81,6 +80,12 @@ export async function startGuest(files: Record<string, string>, hardware: readon
       await work[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Two machines may start from one system. */
+function readOnlyDisk(path: string, index: number): string[] {
+  const drive = `if=none,id=system${index},format=raw,readonly=on,file=${path}`;
+  return ['-drive', drive, '-device', `virtio-blk-pci,drive=system${index}`];
 }
 
 let asked = 0;

@@ -4,11 +4,11 @@ export interface WriteOptions {
   /** The file to write. */
   image: string;
   /** Write to a tape drive that does not say it can start machines. */
-  anyDrive: boolean;
+  anyDrive?: boolean;
   /** Write to a disk that does not say it is removable. */
-  force: boolean;
+  force?: boolean;
   /** Blank a rewritable disc that is written already. */
-  blank: boolean;
+  blank?: boolean;
   /** Something the person should know though the work goes on. */
   note: (text: string) => void;
 }
