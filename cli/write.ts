@@ -131,8 +131,9 @@ async function timed(
 
 function summary(image: string, target: Target, rates: Record<keyof typeof TITLES, Timing>): string {
   const rate = ({ seconds, rate: bytes }: Timing) => `${seconds.toFixed(1)} s, ${size(bytes)}/s`;
-  return table([
+  const rows = table([
     ['written', `${image} to ${target.facts.device}, ${size(target.size)}: ${rate(rates.write)}`],
     ['compared', `the same: ${rate(rates.compare)}`],
   ]);
+  return `${rows}\n${image} is on the ${target.facts.kind}, byte by byte; machines can start from it.`;
 }

@@ -98,12 +98,17 @@ export function diskFacts(block: Block, sys = '/sys'): DiskFacts {
 /** What tells a disk from all others; size 0 when it is gone. */
 export function identity(block: Block, sys = '/sys'): DiskIdentity {
   const entry = join(sys, 'dev/block', block['maj:min']);
-  const own = text(join(entry, 'serial')) ?? text(join(entry, 'device/serial'));
-  return {
-    serial: block.serial ?? usbSerial(entry) ?? scsiFacts(entry)?.serial ?? own,
-    size: Number(text(join(entry, 'size')) ?? 0) * 512,
-    sequence: text(join(entry, 'diskseq')),
-  };
+  try {
+    const own = text(join(entry, 'serial')) ?? text(join(entry, 'device/serial'));
+    return {
+      serial: block.serial ?? usbSerial(entry) ?? scsiFacts(entry)?.serial ?? own,
+      size: Number(text(join(entry, 'size')) ?? 0) * 512,
+      sequence: text(join(entry, 'diskseq')),
+    };
+  } catch {
+    // It is being pulled out: its directories vanish while they are read.
+    return { serial: null, size: 0, sequence: null };
+  }
 }
 
 /** The serial number of the USB device above, as udev takes it: what is behind a bridge has none of its own. */

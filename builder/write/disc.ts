@@ -50,11 +50,11 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
       writes,
       disc,
       image,
-      blank: options.blank,
+      blank: options.blank ?? false,
       mounted: drive.mountpoints.find((at) => at !== null) ?? null,
     }),
     size: image.size,
-    write: (progress) => burn(drive.path, image.path, options.blank, progress),
+    write: (progress) => burn(drive.path, image.path, options.blank ?? false, progress),
     compare: (progress) => compareDisc(drive.path, image, progress),
     eject: async () => void (await run('eject', [drive.path])),
   };

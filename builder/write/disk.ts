@@ -1,5 +1,6 @@
 import fs, { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { run } from '../run.ts';
 import {
@@ -24,6 +25,8 @@ import { describeVolume, volumeAt } from './volume.ts';
 const OPTICAL = 11;
 /** Bytes at a disk's end where copies of partition tables and the marks of RAID and ZFS lie. */
 const TAIL = 1 << 20;
+/** Milliseconds in which the kernel notices that a disk was pulled out. */
+const MOMENT = 1000;
 
 /** USB sticks, memory cards and other disks: the image byte by byte from the first sector on. */
 export const disks: DeviceKind = { owns: isDisk, look };
@@ -57,7 +60,7 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
       file: own.file,
       imageOn: deviceNumber(fs.statSync(image.path).dev),
       access: await access(block.path),
-      force: options.force,
+      force: options.force ?? false,
     }),
     size: image.size,
     write: (progress) => write(disk, progress),
@@ -153,7 +156,7 @@ async function write(disk: Disk, progress: Progress): Promise<void> {
     await device.datasync();
   } catch (error) {
     const right = error instanceof RawError ? error.done : done;
-    throw failure(error, block.path, touched ? halfWritten(right, image.size, noun) : 'Nothing was written.', disk);
+    throw await failure(error, disk, touched ? halfWritten(right, image.size, noun) : 'Nothing was written.');
   } finally {
     await Promise.all([file.close(), device?.close()]);
   }
@@ -208,7 +211,7 @@ async function compare(disk: Disk, progress: Progress): Promise<void> {
   } catch (error) {
     const done = error instanceof RawError ? error.done : 0;
     const state = `Of what was written the first ${inUnits(done)} could be read and are right; do not rely on this ${noun}.`;
-    throw failure(error, block.path, state, disk);
+    throw await failure(error, disk, state);
   } finally {
     await Promise.all([file.close(), device?.close()]);
   }
@@ -254,13 +257,19 @@ const FAILURES: Record<string, Known> = {
 };
 
 /** An error on a disk in words, with what state the disk is in. */
-function failure(error: unknown, where: string, state: string, disk?: Disk): MindiError {
+async function failure(error: unknown, disk: Disk, state: string): Promise<MindiError> {
   if (error instanceof MindiError) return error;
-  const gone = disk && identity(disk.block).size === 0;
   const cause = error instanceof RawError ? error.cause : error;
   const known: Known = FAILURES[codeOf(cause)] ?? ['write.failed', messageOf(cause), ANOTHER];
-  const [code, message, hint] = gone ? GONE : known;
+  const [code, message, hint] = (await isGone(disk)) ? GONE : known;
+  const where = disk.block.path;
   return new MindiError(`${message}. ${state}`, { code, where, hint, exitCode: 1, cause: error });
+}
+
+/** Writing fails a moment before the kernel has taken a disk out of its lists. */
+async function isGone({ block }: Disk): Promise<boolean> {
+  if (identity(block).size > 0) await sleep(MOMENT);
+  return identity(block).size === 0;
 }
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');

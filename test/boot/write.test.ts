@@ -162,7 +162,7 @@ describe('mindi write, on a stick', () => {
     const slow = await device('slow');
     const command = `mindi write /opt/mindi/x.iso ${slow} --yes STICK-SLOW > /tmp/said 2>&1`;
     const sectors = `awk '{print $7}' ${slow.replace('/dev', '/sys/block')}/stat`;
-    await guest.shell(`{ ${command}; echo code $? >> /tmp/said; } &`);
+    await guest.shell(`{ ${command}; echo code $? >> /tmp/said; } & true`);
     await guest.shell(`until [ $(${sectors}) -gt 20000 ]; do sleep 0.2; done`);
     await guest.machine.qmp('device_del', { id: 'slow' });
     const { said } = await guest.shell('wait; cat /tmp/said');
