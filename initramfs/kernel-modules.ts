@@ -5,6 +5,7 @@ import type { BootParameters } from '../contract/boot-parameters.ts';
 import { LEFT_OUT_FILE } from '../contract/left-out.ts';
 import type { MissingModule } from '../contract/report.ts';
 import { loadedModules } from './hardware.ts';
+import { inOrder } from './in-order.ts';
 import { InsmodPool } from './insmod-pool.ts';
 import { LeftOut } from './left-out.ts';
 import { log } from './log.ts';
@@ -62,16 +63,15 @@ export class KernelModules {
 
   /** Inserts every module that answers one of the names or modaliases. Resolves when each is in or has failed. */
   async loadAll(aliases: Iterable<string>): Promise<void> {
-    await Promise.all([...new Set(aliases)].map((alias) => this.load(alias)));
+    const lists = [...new Set(aliases)].map((alias) => this.#tree.lookup(alias).map(({ name }) => name));
+    await inOrder(lists, (name) => this.#load(name));
   }
 
-  /** Inserts what answers a module name or modalias, soft dependencies included, in modprobe's order. */
-  async load(nameOrAlias: string): Promise<void> {
-    for (const { name } of this.#tree.lookup(nameOrAlias)) {
-      if (this.#denied.has(name)) continue;
-      for (const one of this.#tree.loadOrder(name)) {
-        if (!this.#denied.has(one)) await this.#insert(one);
-      }
+  /** Inserts a module and what it needs, soft dependencies included, in modprobe's order. */
+  async #load(name: string): Promise<void> {
+    if (this.#denied.has(name)) return;
+    for (const one of this.#tree.loadOrder(name)) {
+      if (!this.#denied.has(one)) await this.#insert(one);
     }
   }
 
