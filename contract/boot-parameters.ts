@@ -24,7 +24,7 @@ interface NamedModeParameter extends ParameterBase {
   kind: 'word';
 }
 interface ValueParameter extends ParameterBase {
-  sets: 'keymap' | 'ip' | 'deny' | 'force' | 'wait';
+  sets: 'keymap' | 'ip' | 'iso' | 'deny' | 'force' | 'wait';
   kind: Exclude<Kind, 'flag'>;
 }
 interface SwitchParameter extends ParameterBase {
@@ -84,6 +84,12 @@ export const BOOT_PARAMETERS: readonly BootParameter[] = [
     about: 'dhcp, or NIC:dhcp: bring the network up at boot.',
   },
   {
+    name: 'mindi.iso',
+    sets: 'iso',
+    kind: 'word',
+    about: 'Path of the ISO file on its disk or stick, when a boot loader started it from there.',
+  },
+  {
     name: 'toram',
     aliases: ['mindi.toram'],
     sets: 'toRam',
@@ -120,6 +126,8 @@ export interface BootParameters {
   ip: string | null;
   /** Whether the medium shall be read and compared. */
   check: boolean;
+  /** Path on a file system that is not known yet. */
+  iso: string | null;
   /** Modules never loaded, and modules loaded first, as written. */
   deny: string[];
   force: string[];
@@ -147,6 +155,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     keymap: null,
     ip: null,
     check: false,
+    iso: null,
     deny: [],
     force: [],
     wait: null,

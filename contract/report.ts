@@ -7,6 +7,8 @@ export interface ReadyReport {
   mode: string;
   name: string;
   kernel: string;
+  /** Whether the firmware checked what it started, so that the kernel takes signed modules only. */
+  secureBoot: boolean;
   runtime: string;
   /** Modules loaded by name, sorted. */
   modules: string[];
@@ -19,7 +21,7 @@ export interface ReadyReport {
   tapes: { name: string; model: string }[];
   /** MemTotal and MemAvailable of /proc/meminfo, MiB. */
   memory: { total: number; available: number };
-  /** Where the second stage came from: device node, `ram` when it was copied from one, `initrd`, or null when it was not found. */
+  /** Where the second stage came from: device node, device node and ISO file (`/dev/sda1:/mindi.iso`), `ram` when it was copied from one, `initrd`, or null when it was not found. */
   medium: string | null;
   /**
    * true: the medium's manifest is signed by the key of the profile. false: something of the medium is not what was

@@ -59,6 +59,8 @@ export const PATHS = {
   stage2Image: '/stage2.squashfs',
   stage2Mount: '/run/mindi/stage2',
   medium: '/run/mindi/medium',
+  /** The file system the medium is a file of, when it was booted as such. */
+  carrier: '/run/mindi/carrier',
   /** Where the second stage is copied to by the boot parameter toram. */
   ram: '/run/mindi/ram',
   log: '/var/log/mindi.log',

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { parseBootParameters } from '../contract/boot-parameters.ts';
 import type { CheckReport } from '../contract/report.ts';
 import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
 import type { KernelModules } from './kernel-modules.ts';
@@ -31,7 +32,8 @@ const NOT_FOUND: CheckReport = {
 };
 
 async function mountOurs(sha256: string, modules: KernelModules): Promise<boolean> {
-  for (const { device } of candidates()) if ((await look(device, { sha256 }, modules)).found) return true;
+  const { iso } = parseBootParameters(readFileSync('/proc/cmdline', 'utf8'));
+  for (const { device } of candidates()) if ((await look(device, { sha256 }, modules, iso)).found) return true;
   return false;
 }
 

@@ -45,6 +45,18 @@ export function memory(): ReadyReport['memory'] {
   return { total: mebibytes('MemTotal'), available: mebibytes('MemAvailable') };
 }
 
+/** Offset of `secure_boot` in x86's boot_params, and what the kernel's EFI stub writes there (include/linux/efi.h). */
+const SECURE_BOOT = { offset: 0x1ec, enabled: 3 } as const;
+
+/** Whether the kernel was started with Secure Boot on. shim switched to "insecure" counts as off, as for the kernel. */
+export function secureBoot(): boolean {
+  try {
+    return readFileSync('/sys/kernel/boot_params/data')[SECURE_BOOT.offset] === SECURE_BOOT.enabled;
+  } catch {
+    return false;
+  }
+}
+
 /** Loaded modules, sorted. */
 export function loadedModules(): string[] {
   return readFileSync('/proc/modules', 'latin1')

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
 import { attribute, list } from './devices.ts';
 import type { KernelModules } from './kernel-modules.ts';
 import { log } from './log.ts';
 import { busybox, complaint } from './process.ts';
-import { type Filesystem, identify, SUPERBLOCK_BYTES } from './superblock.ts';
+import { type Filesystem, ISO_FILE, identify, SUPERBLOCK_BYTES } from './superblock.ts';
 
 /** Seconds a device may take for its first bytes: a CD drive spins up, a broken one never answers. */
 const FIRST_BYTES = 30;
@@ -22,8 +22,11 @@ export interface Candidate {
   key: string;
 }
 
-/** What looking at a candidate gave: the medium, another mindi medium, or nothing of ours. `problem` is a whole sentence. */
-export type Look = { found: true } | { found: false; problem?: string };
+/**
+ * What looking at a candidate gave: the medium and where it is, another mindi medium, or nothing of ours. `problem` is a
+ * whole sentence.
+ */
+export type Look = { found: true; from: string } | { found: false; problem?: string };
 
 /** Block devices with something in them, discs first, then what can be pulled out, partitions after their disk. */
 export function candidates(): Candidate[] {
@@ -49,8 +52,14 @@ function generation(name: string): string {
 /**
  * Mounts the candidate at PATHS.medium, read-only, when it holds our medium: the file `mindi/id` names the second stage's
  * hash. Anything else is left unmounted.
+ * @param iso a path at which the candidate's file system may hold the medium as an ISO file
  */
-export async function look(device: string, stage: Pick<SecondStage, 'sha256'>, modules: KernelModules): Promise<Look> {
+export async function look(
+  device: string,
+  stage: Pick<SecondStage, 'sha256'>,
+  modules: KernelModules,
+  iso: string | null,
+): Promise<Look> {
   const start = await firstBytes(device);
   if (typeof start === 'string') {
     log(`${device}: ${start}`);
@@ -58,23 +67,64 @@ export async function look(device: string, stage: Pick<SecondStage, 'sha256'>, m
   }
   const filesystem = identify(start);
   if (!filesystem) return { found: false };
-  const failure = await mountMedium(device, filesystem, modules);
+  const failure = await mount(device, filesystem, modules, PATHS.medium);
   if (failure) {
     log(`${device}: ${filesystem.type} cannot be mounted: ${failure}`);
     return { found: false };
   }
+  const looked = await recognise(device, stage);
+  if (looked.found || iso === null) return looked;
+  return (await lookIntoFile(device, filesystem, stage, modules, iso)) ?? looked;
+}
+
+/** Whether what is mounted at PATHS.medium is our medium; if not, it is unmounted. */
+async function recognise(from: string, stage: Pick<SecondStage, 'sha256'>): Promise<Look> {
   const id = mediumId();
-  if (id === stage.sha256) return { found: true };
+  if (id === stage.sha256) return { found: true, from };
   await unmountMedium();
-  log(`${device}: ${filesystem.type}, ${id ? `the mindi medium ${id}` : 'no mindi medium'}`);
+  log(`${from}: ${id ? `the mindi medium ${id}` : 'no mindi medium'}`);
   return id
-    ? { found: false, problem: `${device} holds another mindi medium, not the one this boot image belongs to.` }
+    ? { found: false, problem: `${from} holds another mindi medium, not the one this boot image belongs to.` }
     : { found: false };
 }
 
-/** Takes the medium away again. */
+/** The medium as an ISO file of this file system; undefined when there is no such file. */
+async function lookIntoFile(
+  device: string,
+  filesystem: Filesystem,
+  stage: Pick<SecondStage, 'sha256'>,
+  modules: KernelModules,
+  iso: string,
+): Promise<Look | undefined> {
+  const path = normalize(`/${iso}`);
+  const file = join(PATHS.carrier, path);
+  const failure =
+    (await mount(device, filesystem, modules, PATHS.carrier)) ??
+    (existsSync(file) ? await mount(file, ISO_FILE, modules, PATHS.medium) : 'there is no such file');
+  if (!failure) return recognise(`${device}:${path}`, stage);
+  log(`${device}:${path}: ${failure}`);
+  await unmountMedium();
+  return undefined;
+}
+
+/** Takes the medium away again, and what it is a file of. */
 export async function unmountMedium(): Promise<void> {
-  await busybox(['umount', PATHS.medium]);
+  for (const place of [PATHS.medium, PATHS.carrier]) if (mountedAt(place)) await busybox(['umount', place]);
+}
+
+/** What is mounted at a place: `/dev/sr0`; undefined when nothing is. */
+export function mountedAt(place: string): string | undefined {
+  const lines = readFileSync('/proc/mounts', 'utf8').split('\n');
+  return lines.map((line) => line.split(' ')).findLast(([, at]) => at === place)?.[0];
+}
+
+/** Where a medium that is mounted already came from, as Look.from says it. */
+export function mediumSource(): string | null {
+  const source = mountedAt(PATHS.medium);
+  const carrier = mountedAt(PATHS.carrier);
+  if (!source || !carrier) return source ?? null;
+  const file = attribute('/sys/block', basename(source), 'loop/backing_file');
+  return `${carrier}:${file.slice(PATHS.carrier.length)}`;
 }
 
 /**
@@ -154,11 +204,16 @@ async function readStart(device: string): Promise<Buffer> {
   }
 }
 
-async function mountMedium(device: string, filesystem: Filesystem, modules: KernelModules): Promise<string | null> {
+async function mount(
+  what: string,
+  filesystem: Filesystem,
+  modules: KernelModules,
+  place: string,
+): Promise<string | null> {
   await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
-  mkdirSync(PATHS.medium, { recursive: true });
+  mkdirSync(place, { recursive: true });
   const options = `${filesystem.options},nodev,nosuid`;
-  const result = await busybox(['mount', '-t', filesystem.type, '-o', options, device, PATHS.medium]);
+  const result = await busybox(['mount', '-t', filesystem.type, '-o', options, what, place]);
   return result.code === 0 ? null : complaint(result);
 }
 

@@ -2,7 +2,7 @@ import { release } from 'node:os';
 import type { ReadyReport } from '../contract/report.ts';
 import type { Boot } from './boot.ts';
 import { attribute, type Device } from './devices.ts';
-import { disks, loadedModules, memory, nics, tapes } from './hardware.ts';
+import { disks, loadedModules, memory, nics, secureBoot, tapes } from './hardware.ts';
 import { uptime } from './log.ts';
 import { missingDevices, missingRequests } from './missing.ts';
 import { requestsInVain } from './requests.ts';
@@ -14,6 +14,7 @@ export function readyReport(boot: Boot): ReadyReport {
     mode: boot.mode,
     name: boot.config.name,
     kernel: release(),
+    secureBoot: secureBoot(),
     runtime: runtime(),
     modules: loadedModules(),
     ...whatIsMissing(boot),

@@ -17,6 +17,7 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
   const missing = missingLines(report);
   const rows: [string, string[]][] = [
     ['Medium', [report.medium ? checked(report.medium, report.trusted) : noMedium(config)]],
+    ['Firmware', report.secureBoot ? ['Secure Boot is on: the kernel takes signed modules only'] : []],
     ['Check', report.check?.sentences ?? []],
     ['Disks', report.disks.map((disk) => words(disk.name, bytes(disk.bytes), disk.model, driver(disk.driver)))],
     [

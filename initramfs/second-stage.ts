@@ -1,9 +1,9 @@
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { forgetDevices } from './coldplug.ts';
-import { type Candidate, candidates, look, unmountMedium, verify } from './medium.ts';
+import { type Candidate, candidates, look, mediumSource, mountedAt, unmountMedium, verify } from './medium.ts';
 import { busybox, complaint } from './process.ts';
 import { type RamCopy, ramCopy } from './ram-copy.ts';
 import { checkTrust } from './trust.ts';
@@ -16,13 +16,9 @@ const lookedAt = new Set<string>();
 
 /** Where the second stage came from when it is in place already, because the init was started again; else null. */
 export function placedBefore(stage: SecondStage): string | null {
-  const mounts = readFileSync('/proc/mounts', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' '));
-  const source = (place: string) => mounts.findLast(([, at]) => at === place)?.[0];
-  if (!source(PATHS.stage2Mount)) return null;
+  if (!mountedAt(PATHS.stage2Mount)) return null;
   if (stage.where === 'initrd') return 'initrd';
-  return source(PATHS.ram) ? 'ram' : (source(PATHS.medium) ?? null);
+  return mountedAt(PATHS.ram) ? 'ram' : mediumSource();
 }
 
 /** Looks at every block device not seen before and takes the second stage from the first that has it. */
@@ -36,17 +32,18 @@ export async function tryMedium(boot: Boot, stage: SecondStage): Promise<void> {
 }
 
 async function tryCandidate(boot: Boot, stage: SecondStage, { device }: Candidate): Promise<void> {
-  const looked = await look(device, stage, boot.modules);
+  const looked = await look(device, stage, boot.modules, boot.parameters.iso);
   if (!looked.found) {
     if (looked.problem) problem(boot, looked.problem);
     return;
   }
-  tell(boot, `found the medium: ${device}`);
+  const { from } = looked;
+  tell(boot, `found the medium: ${from}`);
   const file = join(PATHS.medium, stage.path);
   const copy = boot.parameters.toRam ? await startCopy(boot, stage) : null;
-  if (!(await take(boot, stage, file, device, copy))) return unmountMedium();
+  if (!(await take(boot, stage, file, from, copy))) return unmountMedium();
   await checkTrust(boot);
-  if (boot.medium === 'ram') await leaveMedium(boot, device);
+  if (boot.medium === 'ram') await leaveMedium(boot, from);
   else if (copy) stays(boot, 'the memory was full midway');
 }
 

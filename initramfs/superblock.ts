@@ -15,6 +15,7 @@ const FILESYSTEMS: readonly (Filesystem & { magic: (start: Buffer) => boolean })
   { type: 'udf', options: 'ro', helpers: [], magic: (start) => text(start, 0x8001, 5) === 'BEA01' },
   // noload: without it even a read-only mount replays the journal, and so writes.
   { type: 'ext4', options: 'ro,noload', helpers: [], magic: (start) => start.subarray(0x438, 0x43a).equals(EXT_MAGIC) },
+  { type: 'exfat', options: 'ro', helpers: [], magic: (start) => text(start, 3, 8) === 'EXFAT   ' },
   {
     type: 'vfat',
     options: 'ro',
@@ -22,6 +23,9 @@ const FILESYSTEMS: readonly (Filesystem & { magic: (start: Buffer) => boolean })
     magic: (start) => text(start, 0x36, 3) === 'FAT' || text(start, 0x52, 5) === 'FAT32',
   },
 ];
+
+/** An ISO that is a file. */
+export const ISO_FILE: Filesystem = { type: 'iso9660', options: 'ro,loop', helpers: ['loop'] };
 
 const EXT_MAGIC = Buffer.from([0x53, 0xef]);
 
