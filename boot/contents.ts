@@ -1,6 +1,6 @@
 import type { Loaders } from './loaders.ts';
 import type { MediumParts, Source } from './medium.ts';
-import { grubConfig, helpText, isolinuxConfig, ON_MEDIUM } from './menu.ts';
+import { grubConfig, helpText, isolinuxConfig, type MenuModel, ON_MEDIUM } from './menu.ts';
 
 /** The loader files behind the menus: GRUB's for UEFI; for BIOS those of isolinux and syslinux alike. */
 export const GRUB_FILES = ['grubKernel', 'grubFont'] as const;
@@ -19,6 +19,7 @@ export async function commonFiles(
     [ON_MEDIUM.kernel, parts.kernel],
     [ON_MEDIUM.initrd, parts.initrd],
     ...secondStage(parts.stage2),
+    ...memtest(parts.menu),
     ...Object.entries(parts.extraFiles),
   ];
 }
@@ -30,6 +31,12 @@ function secondStage(stage2: MediumParts['stage2']): [string, Source][] {
     ['mindi/id', Buffer.from(`${stage2.sha256}\n`)],
   ];
 }
+
+function memtest({ memtest: { bios, uefi } }: MenuModel): [string, Source][] {
+  return [...(bios ? [file(ON_MEDIUM.memtest.bios, bios)] : []), ...(uefi ? [file(ON_MEDIUM.memtest.uefi, uefi)] : [])];
+}
+
+const file = (path: string, source: Source): [string, Source] => [path, source];
 
 /** The menu for BIOS. isolinux and syslinux read the same one, each in the folder of its name and from a file of its name. */
 export async function biosMenu(

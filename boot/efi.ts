@@ -1,18 +1,20 @@
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cached, hashFile, hashOf } from '../builder/cache.ts';
 import { run } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
-import { mtools } from './fat.ts';
+import { makeFolders, mtools, writeFiles } from './fat.ts';
 import type { Loaders } from './loaders.ts';
+import { type Source, sizeOf } from './medium.ts';
 import { SECTOR } from './partition-tables.ts';
+import { configFolders, type SignedLoaders } from './signed-loaders.ts';
 
 /** What GRUB can do before it has found the medium, and everything grub.cfg asks of it: nothing is loaded later. */
 const MODULES = [
   ...['part_gpt', 'part_msdos', 'iso9660', 'fat', 'search', 'search_fs_file', 'regexp', 'test', 'true'],
   ...['normal', 'configfile', 'boot', 'linux', 'chain', 'reboot', 'halt', 'loopback', 'ls', 'minicmd', 'help'],
-  ...['echo', 'cat', 'read', 'sleep', 'serial', 'terminal', 'terminfo', 'gfxterm', 'font', 'video', 'all_video'],
+  ...['echo', 'cat', 'sleep', 'serial', 'terminal', 'terminfo', 'gfxterm', 'font', 'video', 'all_video'],
 ];
 /**
  * Run by GRUB before anything else: finds the medium this very GRUB came from, disc or stick, and goes on with the menu
@@ -25,28 +27,44 @@ const OVERHEAD = 64 * 1024;
 type Grub = Loaders<'grubKernel'>;
 
 /**
- * GRUB as UEFI machines start it, EFI/BOOT/BOOTX64.EFI. It is the same for every medium and comes from the cache until
- * GRUB changes.
- * @returns its path in the cache
+ * What UEFI machines start, by path: GRUB as EFI/BOOT/BOOTX64.EFI, or shim of that name, which starts the distribution's
+ * signed GRUB beside it.
  */
-export async function efiLoader(loaders: Grub): Promise<string> {
-  const grub = dirname(loaders.grubKernel);
-  return cached('efi', `${await loaderKey(loaders)}.efi`, (path) =>
+export async function efiFiles(loaders: Grub, signed?: SignedLoaders | null): Promise<[string, Source][]> {
+  if (!signed) return [['EFI/BOOT/BOOTX64.EFI', await ownGrub(loaders)]];
+  return [
+    ['EFI/BOOT/BOOTX64.EFI', signed.shim],
+    ['EFI/BOOT/grubx64.efi', signed.grub],
+    ...(signed.manager ? [['EFI/BOOT/mmx64.efi', signed.manager] as [string, Source]] : []),
+    ...(await signedConfigs(signed)),
+  ];
+}
+
+/** What leads a signed GRUB to the menu, wherever it may look for its configuration. */
+export async function signedConfigs(signed: SignedLoaders): Promise<[string, Source][]> {
+  const config = Buffer.from(`${await readFile(EMBEDDED, 'utf8')}configfile $prefix/grub.cfg\n`);
+  return (await configFolders(signed.grub)).map((folder) => [`${folder}/grub.cfg`, config]);
+}
+
+/** GRUB, the same for every medium, from the cache until it changes. */
+async function ownGrub({ grubKernel }: Grub): Promise<string> {
+  const grub = dirname(grubKernel);
+  const parts = [EMBEDDED, grubKernel, ...MODULES.map((name) => join(grub, `${name}.mod`))];
+  const hashes = await Promise.all(parts.map(async (path) => (await hashFile(path)).sha256));
+  return cached('efi', `${hashOf({ format: 1, modules: MODULES, hashes })}.efi`, (path) =>
     grubMkimage(['-O', 'x86_64-efi', '-d', grub, '-p', '/boot/grub', '-c', EMBEDDED, '-o', path, ...MODULES]),
   );
 }
 
 /** The FAT image that UEFI machines boot a disc from: nothing but the loader. Returns its path in the cache. */
-export async function efiImage(loaders: Grub): Promise<string> {
-  const [key, loader] = [await loaderKey(loaders), await efiLoader(loaders)];
-  return cached('efi', `${key}.img`, (path) => fatImage(path, loader, key));
+export async function efiImage(loaders: Grub, signed?: SignedLoaders | null): Promise<string> {
+  const files = new Map(await efiFiles(loaders, signed));
+  const key = hashOf(await Promise.all([...files].map(async ([path, source]) => [path, await identity(source)])));
+  return cached('efi', `${key}.img`, (path) => fatImage(path, files, key));
 }
 
-async function loaderKey({ grubKernel }: Grub): Promise<string> {
-  const parts = [EMBEDDED, grubKernel, ...MODULES.map((name) => join(dirname(grubKernel), `${name}.mod`))];
-  const hashes = await Promise.all(parts.map(async (path) => (await hashFile(path)).sha256));
-  return hashOf({ format: 1, modules: MODULES, hashes });
-}
+const identity = async (source: Source) =>
+  typeof source === 'string' ? (await hashFile(source)).sha256 : Buffer.from(source).toString('latin1');
 
 /** Fedora and openSUSE name GRUB's programs grub2-. */
 async function grubMkimage(args: string[]): Promise<void> {
@@ -59,12 +77,13 @@ async function grubMkimage(args: string[]): Promise<void> {
 }
 
 /** A FAT file system of just the size it needs. */
-async function fatImage(image: string, loader: string, key: string): Promise<void> {
+async function fatImage(image: string, files: ReadonlyMap<string, Source>, key: string): Promise<void> {
   const fat = { image, offset: 0 };
-  const { size } = await stat(loader);
-  const sectors = Math.ceil((size + OVERHEAD) / 65536) * (65536 / SECTOR);
+  const sizes = await Promise.all([...files.values()].map(sizeOf));
+  const size = sizes.reduce((sum, one) => sum + one, OVERHEAD);
+  const sectors = Math.ceil(size / 65536) * (65536 / SECTOR);
   const geometry = ['-T', String(sectors), '-h', '2', '-s', '32', '-N', key.slice(0, 8), '-v', 'MINDI_EFI'];
   await mtools('mformat', fat, ['-C', ...geometry, '::']);
-  await mtools('mmd', fat, ['::/EFI', '::/EFI/BOOT']);
-  await mtools('mcopy', fat, [loader, '::/EFI/BOOT/BOOTX64.EFI']);
+  await makeFolders(fat, files);
+  await writeFiles(fat, files);
 }

@@ -1,5 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 import { type RunOptions, type RunResult, run } from '../builder/run.ts';
+import type { Source } from './medium.ts';
 
 /** A FAT file system in a file: an image of its own, or a partition of one. */
 export interface Fat {
@@ -51,4 +52,26 @@ export function mtools(
     package: 'mtools',
     timeout: LONGEST,
   });
+}
+
+/** Every folder of these files, parents first. */
+export function folders(files: ReadonlyMap<string, Source>): string[] {
+  const all = [...files.keys()].flatMap((path) => {
+    const names = path.split('/').slice(0, -1);
+    return names.map((_, index) => names.slice(0, index + 1).join('/'));
+  });
+  return [...new Set(all)].sort();
+}
+
+export async function makeFolders(fat: Fat, files: ReadonlyMap<string, Source>, epoch?: number): Promise<void> {
+  const paths = folders(files).map((path) => `::/${path}`);
+  await mtools('mmd', fat, paths, { epoch });
+}
+
+/** Writes the files, in their order, into folders that are there. */
+export async function writeFiles(fat: Fat, files: ReadonlyMap<string, Source>, epoch?: number): Promise<void> {
+  for (const [path, source] of files) {
+    const [from, input] = typeof source === 'string' ? [resolve(source)] : ['-', source];
+    await mtools('mcopy', fat, [from, `::/${path}`], { epoch, input });
+  }
 }

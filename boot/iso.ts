@@ -1,16 +1,17 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
-import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { SUMS } from '../contract/sums.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
-import { efiImage } from './efi.ts';
+import { efiImage, signedConfigs } from './efi.ts';
 import { CYLINDER, hybridTables } from './hybrid.ts';
 import { BLOCK, bootImages, isoFiles, pointTo, setVolumeSize } from './iso9660.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
-import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
+import { type MediumParts, type MediumWriter, type Source, sizeOf, writeMedium } from './medium.ts';
+import { loopbackConfig } from './menu.ts';
 import { GPT_TAIL, SECTOR } from './partition-tables.ts';
 import { enterSum, withSums } from './sums.ts';
 
@@ -35,7 +36,7 @@ export const makeIso: MediumWriter = async (parts) => {
   await using work = await scratch('iso');
   await writeMedium(parts.out, async (temporary) => {
     const appended = await layOut(temporary, files, work.path, parts);
-    const facts = { bootCode: await readFile(loaders.hybridMbr), loaderSize: (await stat(loaders.isolinux)).size };
+    const facts = { bootCode: await readFile(loaders.hybridMbr), loaderSize: await sizeOf(loaders.isolinux) };
     await finish(temporary, appended, facts, parts.id);
   });
 };
@@ -49,7 +50,10 @@ async function filesOf(
     ['isolinux/isolinux.bin', loaders.isolinux],
     ['isolinux/ldlinux.c32', loaders.core],
     ...(await biosMenu('isolinux', parts, loaders)),
-    ['boot/grub/efi.img', await efiImage(loaders)],
+    ['boot/grub/efi.img', await efiImage(loaders, parts.signed)],
+    // On a disc GRUB looks for them in the disc's own file system.
+    ...(parts.signed ? await signedConfigs(parts.signed) : []),
+    ['boot/grub/loopback.cfg', Buffer.from(await loopbackConfig())],
     ...(await commonFiles(parts, loaders)),
   ]);
 }
@@ -64,7 +68,7 @@ async function layOut(image: string, files: Map<string, Source>, work: string, p
   const appended: Appended[] = [];
   const grafts: string[] = [];
   for (const [path, source] of files) {
-    const size = typeof source === 'string' ? (await stat(source)).size : source.length;
+    const size = await sizeOf(source);
     const big = size >= APPENDED.from && size < APPENDED.below && !NEVER_APPENDED.includes(path);
     const from = big ? placeholder(appended.push({ source, size }) - 1) : source;
     const onDisk = typeof from === 'string' ? from : join(work, String(grafts.length));

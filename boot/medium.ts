@@ -1,9 +1,15 @@
+import { stat } from 'node:fs/promises';
 import { writeBeside } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
 import type { MenuModel } from './menu.ts';
+import type { SignedLoaders } from './signed-loaders.ts';
 
 /** A file given by where it lies on the host, or by its bytes. */
 export type Source = string | Uint8Array;
+
+/** Bytes. */
+export const sizeOf = async (source: Source): Promise<number> =>
+  typeof source === 'string' ? (await stat(source)).size : source.length;
 
 /** What every medium is made from. A back end is one file that exports one MediumWriter. */
 export interface MediumParts {
@@ -29,6 +35,8 @@ export interface MediumParts {
   /** There are secrets on it: its files are for their owner only, where the file system can say so. */
   secret?: boolean;
   menu: MenuModel;
+  /** What starts the medium where Secure Boot is on; none: our own GRUB, which only starts where it is off. */
+  signed?: SignedLoaders | null;
 }
 
 export type MediumWriter = (parts: MediumParts) => Promise<void>;

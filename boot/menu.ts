@@ -2,20 +2,19 @@ import { readFile } from 'node:fs/promises';
 import Handlebars from 'handlebars';
 import { MindiError } from '../contract/error.ts';
 import type { RestoreMode } from '../contract/rescue-config.ts';
+import type { Memtest } from './memtest.ts';
+import { type EntryName, type EntryText, MEMTEST, MENUS, networkEntry, OTHERS } from './menu-entries.ts';
 
 /** Where the boot menus find what they start, as paths on the medium. */
-export const ON_MEDIUM = { kernel: 'mindi/vmlinuz', initrd: 'mindi/initrd.img', help: 'boot/help.txt' } as const;
+export const ON_MEDIUM = {
+  kernel: 'mindi/vmlinuz',
+  initrd: 'mindi/initrd.img',
+  help: 'boot/help.txt',
+  memtest: { bios: 'boot/memtest.bin', uefi: 'boot/memtest.efi' },
+} as const;
 
-export type EntryName = RestoreMode | 'check' | 'local' | 'reboot' | 'help';
-
-export interface MenuEntry {
-  name: EntryName;
-  /** The key that chooses it; its letter is in the label. */
-  key: string;
-  label: string;
-  /** What it does and what it does not, for people who have never seen it; lines of at most 74 columns. */
-  help: string[];
-  /** Kernel parameters, or null for an entry that starts no kernel. */
+export interface MenuEntry extends EntryText {
+  /** Kernel parameters, or null for an entry that starts no rescue system. */
   append: string | null;
 }
 
@@ -26,106 +25,65 @@ export interface MenuModel {
   timeout: number;
   default: EntryName;
   serial: { unit: number; speed: number } | null;
+  /** Entries cannot be edited, and the loader gives no shell. */
+  lock: boolean;
+  /** The memory test, as paths on this machine. */
+  memtest: Memtest;
   entries: MenuEntry[];
 }
 
-/** What the menu is made from: the profile's `boot:` and what the title shows. */
+/** What the menu is made from: the profile's `boot:` and `restore.source`, and what the title shows. */
 export interface MenuFacts {
   name: string;
   generator: string;
   machine: string | null;
   /** Seconds since 1970, shown as a date. */
   epoch: number;
-  boot: { timeout: number; default: RestoreMode | 'local'; append: readonly string[]; serial: string | false };
+  source: string | null;
+  memtest: Memtest;
+  boot: {
+    timeout: number;
+    default: RestoreMode | 'RESTORE' | 'local';
+    menu: keyof typeof MENUS;
+    lock: boolean;
+    append: readonly string[];
+    serial: string | false;
+  };
 }
-
-const RESCUE: { name: RestoreMode; key: string; label: string; help: string[] }[] = [
-  {
-    name: 'interactive',
-    key: 'i',
-    label: 'Interactive  ask before every step of a restore',
-    help: [
-      'Starts the rescue system, looks for your backup and asks before each step.',
-      'Nothing is written to a disk of this machine before you agree to it.',
-    ],
-  },
-  {
-    name: 'expert',
-    key: 'e',
-    label: 'Expert       give me a shell, start nothing',
-    help: [
-      'Starts the rescue system and gives you a shell with all its tools.',
-      'Nothing is mounted, restored or written unless you do it.',
-    ],
-  },
-  {
-    name: 'compare',
-    key: 'c',
-    label: 'Compare      compare this machine with its backup',
-    help: ['Lists what differs between the backup and the disks. Nothing is written.'],
-  },
-  {
-    name: 'nuke',
-    key: 'n',
-    label: 'Nuke         ERASE the disks and restore everything',
-    help: [
-      'ERASES this machine: partitions and formats its disks as they were when',
-      'the medium was made and restores everything. It asks no questions.',
-    ],
-  },
-];
-
-/** Starts the rescue system, too, as the expert's does, and reads the medium before it gives the shell. */
-const CHECK = {
-  name: 'check' as const,
-  key: 'k',
-  label: 'Check        read this whole medium and compare it',
-  help: ['Reads this medium, says whether it is whole, gives a shell. Writes nothing.'],
-};
-
-const OTHERS: MenuEntry[] = [
-  {
-    name: 'local',
-    key: 'l',
-    label: 'Local disk   start the system of this machine',
-    help: ['Starts the system on the disk. Many BIOSes cannot while a stick is in.'],
-    append: null,
-  },
-  {
-    name: 'reboot',
-    key: 'r',
-    label: 'Reboot       restart this machine',
-    help: ['Restarts this machine.'],
-    append: null,
-  },
-  {
-    name: 'help',
-    key: 'h',
-    label: 'Help         explain every entry',
-    help: ['Explains every entry. F1 shows it, too.'],
-    append: null,
-  },
-];
 
 /** x86's COMMAND_LINE_SIZE is 2048; isolinux adds `BOOT_IMAGE=` and `initrd=` to what we write. */
 const APPEND_LIMIT = 1900;
 const TITLE_LIMIT = 74;
 
-/** @throws MindiError `boot.append` for parameters no boot loader can carry. */
+/** @throws MindiError `boot.append` for parameters no boot loader can carry, `boot.default` for an entry that is not there */
 export function menuModel(facts: MenuFacts): MenuModel {
-  const { boot } = facts;
-  const serial = boot.serial === false ? null : serialPort(boot.serial);
+  const { boot, memtest } = facts;
+  const network = boot.menu === 'modes' ? networkEntry(facts.source) : undefined;
+  const rescue = [...(network ? [network] : []), ...MENUS[boot.menu]];
+  const others = [...(memtest.bios || memtest.uefi ? [MEMTEST] : []), ...OTHERS];
+  const entries = [
+    ...rescue.map(({ parameters, ...entry }) => ({ ...entry, append: append(parameters, boot) })),
+    ...others.map((entry) => ({ ...entry, append: null })),
+  ];
   return {
     title: title(facts),
     timeout: boot.timeout,
-    default: boot.default,
-    serial,
-    entries: [
-      ...RESCUE.map((entry) => ({ ...entry, append: append([...quiet(entry.name), `${entry.name}_mode`], boot) })),
-      { ...CHECK, append: append(['quiet', 'expert_mode', 'mindi.check'], boot) },
-      ...OTHERS,
-    ],
+    // Restore data on the network: that is what interactive means then, as it was in the original.
+    default: network && boot.default === 'interactive' ? network.name : defaultOf(boot, entries),
+    serial: boot.serial === false ? null : serialPort(boot.serial),
+    lock: boot.lock,
+    memtest,
+    entries,
   };
+}
+
+function defaultOf({ default: wanted, menu }: MenuFacts['boot'], entries: readonly MenuEntry[]): EntryName {
+  const found = entries.find(({ name }) => name === wanted);
+  if (found) return found.name;
+  throw new MindiError(`boot.default is ${wanted}, which the menu of \`boot.menu: ${menu}\` does not have`, {
+    code: 'boot.default',
+    hint: `Set boot.default to one of ${MENUS[menu].map(({ name }) => name).join(', ')}, local.`,
+  });
 }
 
 function title({ name, generator, machine, epoch }: MenuFacts): string {
@@ -158,9 +116,6 @@ function append(own: readonly string[], boot: MenuFacts['boot']): string {
   return line;
 }
 
-/** Kernel messages stay off slow consoles, except for an expert. */
-const quiet = (mode: RestoreMode) => (mode === 'expert' ? [] : ['quiet']);
-
 /** `ttyS1,9600n8` as the loaders want it: unit 1, 9600 baud. */
 function serialPort(console: string): { unit: number; speed: number } {
   const [, unit, speed] = /^ttyS(\d+)(?:,(\d+))?/.exec(console) ?? [];
@@ -169,18 +124,39 @@ function serialPort(console: string): { unit: number; speed: number } {
 
 /** isolinux.cfg: menu.c32, whose command line (Esc) also takes the entries' names, as the original's prompt did. */
 export async function isolinuxConfig(menu: MenuModel): Promise<string> {
-  return render('isolinux.cfg', { ...menu, tenths: menu.timeout * 10, rows: menu.entries.length });
+  const entries = entriesFor('bios', menu);
+  const rows = { entries: entries.length, help: Math.max(15, entries.length + HEAD_ROWS) };
+  return render('isolinux.cfg', { ...menu, entries, rows, tenths: menu.timeout * 10 });
 }
+
+/** Rows above and below menu.c32's entries: margin, frame, title, line, frame. */
+const HEAD_ROWS = 6;
 
 /** grub.cfg: the same entries, the same texts, on UEFI. */
 export async function grubConfig(menu: MenuModel): Promise<string> {
-  return render('grub.cfg', { ...menu, seconds: menu.timeout === 0 ? -1 : menu.timeout });
+  const entries = entriesFor('uefi', menu);
+  return render('grub.cfg', { ...menu, entries, seconds: menu.timeout === 0 ? -1 : menu.timeout });
+}
+
+/** loopback.cfg: what a GRUB of any other medium, or Ventoy, reads to boot the ISO file. */
+export async function loopbackConfig(): Promise<string> {
+  return render('loopback.cfg', {});
+}
+
+function entriesFor(firmware: keyof Memtest, { entries, memtest }: MenuModel): MenuEntry[] {
+  return entries.filter(({ name }) => name !== 'memtest' || memtest[firmware] !== null);
 }
 
 /** What F1 shows: every entry explained, on one screen of 80x24. */
 export async function helpText(menu: MenuModel): Promise<string> {
-  return render('help.txt', menu);
+  const entries = menu.entries.filter(({ name }) => name !== 'help');
+  const lines = entries.flatMap(({ name, help }) =>
+    help.map((line, index) => `${(index === 0 ? name : '').padEnd(NAME_COLUMNS)}${line}`),
+  );
+  return render('help.txt', { ...menu, lines });
 }
+
+const NAME_COLUMNS = 13;
 
 async function render(template: string, values: object): Promise<string> {
   const source = await readFile(new URL(`../templates/${template}.hbs`, import.meta.url), 'utf8');

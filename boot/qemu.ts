@@ -12,7 +12,8 @@ import { MindiError } from '../contract/error.ts';
 import { readable } from './console.ts';
 import { driveArguments, type MachineType, nicArguments, twiceComma } from './controllers.ts';
 
-export type Firmware = 'bios' | 'uefi';
+/** `secureboot`: UEFI that starts only what Microsoft's keys, or those of a shim they signed, vouch for. */
+export type Firmware = 'bios' | 'uefi' | 'secureboot';
 export type Attachment = 'cdrom' | 'usb';
 
 export interface MachineOptions {
@@ -40,13 +41,20 @@ export interface MachineOptions {
 const DEFAULT_MEMORY = 512;
 const PROGRAM = 'qemu-system-x86_64';
 
+type Ovmf = readonly (readonly [code: string, variables: string])[];
 /** Code and variables of OVMF: Debian, Fedora, Arch, openSUSE, Alpine. */
-const OVMF: readonly (readonly [code: string, variables: string])[] = [
+const OVMF: Ovmf = [
   ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/share/OVMF/OVMF_VARS_4M.fd'],
   ['/usr/share/edk2/ovmf/OVMF_CODE.fd', '/usr/share/edk2/ovmf/OVMF_VARS.fd'],
   ['/usr/share/edk2/x64/OVMF_CODE.4m.fd', '/usr/share/edk2/x64/OVMF_VARS.4m.fd'],
   ['/usr/share/qemu/ovmf-x86_64-code.bin', '/usr/share/qemu/ovmf-x86_64-vars.bin'],
   ['/usr/share/OVMF/OVMF_CODE.fd', '/usr/share/OVMF/OVMF_VARS.fd'],
+];
+/** The same with Secure Boot and Microsoft's keys: Debian, Fedora, openSUSE. */
+const SECURE_OVMF: Ovmf = [
+  ['/usr/share/OVMF/OVMF_CODE_4M.secboot.fd', '/usr/share/OVMF/OVMF_VARS_4M.ms.fd'],
+  ['/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd', '/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd'],
+  ['/usr/share/qemu/ovmf-x86_64-smm-ms-code.bin', '/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin'],
 ];
 
 /**
@@ -291,16 +299,17 @@ interface QmpReply {
 async function qemuArguments(options: MachineOptions, folder: string): Promise<string[]> {
   const { memory = DEFAULT_MEMORY, machine = 'q35', nics = ['virtio'], serial = true } = options;
   const { more = [], devices = [], drives = [] } = options;
+  const kind = options.firmware === 'secureboot' ? `${machine},smm=on` : machine;
   const console = [
     ...['-chardev', `stdio,id=console,signal=off,logfile=${join(folder, 'console.log')}`],
     ...['-serial', serial ? 'chardev:console' : 'none'],
   ];
   return [
-    ...['-machine', machine, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
+    ...['-machine', kind, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
     ...['-no-reboot', '-device', 'qemu-xhci,id=usb', '-rtc', 'base=utc'],
     ...nicArguments(nics),
     ...console,
-    ...(options.firmware === 'uefi' ? await uefi(folder) : []),
+    ...(await firmwareDevices(options.firmware, folder)),
     ...(options.direct ? directBoot(options.direct) : []),
     ...(options.medium ? mediumDevice(options.medium) : []),
     ...driveArguments(drives, 2, machine),
@@ -309,10 +318,18 @@ async function qemuArguments(options: MachineOptions, folder: string): Promise<s
   ];
 }
 
-async function uefi(folder: string): Promise<string[]> {
-  const found = OVMF.find((files) => files.every((file) => existsSync(file)));
+async function firmwareDevices(firmware: Firmware | undefined, folder: string): Promise<string[]> {
+  if (firmware === 'secureboot')
+    // Only the firmware itself may write its variables.
+    return [...(await ovmf(SECURE_OVMF, folder)), '-global', 'driver=cfi.pflash01,property=secure,value=on'];
+  return firmware === 'uefi' ? ovmf(OVMF, folder) : [];
+}
+
+async function ovmf(places: Ovmf, folder: string): Promise<string[]> {
+  const found = places.find((files) => files.every((file) => existsSync(file)));
   if (!found) {
-    throw new MindiError('no UEFI firmware for QEMU (OVMF) on this machine', {
+    const kind = places === OVMF ? 'OVMF' : 'OVMF with Secure Boot';
+    throw new MindiError(`no UEFI firmware for QEMU (${kind}) on this machine`, {
       code: 'tool.missing',
       hint: 'Install the package ovmf (Fedora: edk2-ovmf), or boot with --firmware bios.',
     });

@@ -36,7 +36,7 @@ export interface TrialResult {
 }
 
 /** What shows that a boot menu waits, on the serial console: isolinux's, GRUB's. */
-const MENU = /\[Tab\] add parameters|boot the selected OS/;
+const MENU = /explain every entry|boot the selected OS/;
 /** A menu that is not on the serial console is hurried by the keyboard, while the console stays silent: milliseconds. */
 const SILENCE = 5000;
 

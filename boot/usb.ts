@@ -1,4 +1,4 @@
-import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../builder/run.ts';
@@ -7,10 +7,10 @@ import { MindiError } from '../contract/error.ts';
 import { SUMS } from '../contract/sums.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { type DiskLayout, diskLayout, LARGEST_FILE, type PartitionTable, smallestDisk } from './disk-layout.ts';
-import { efiLoader } from './efi.ts';
-import { type Fat, mtools, mtoolsEnvironment } from './fat.ts';
+import { efiFiles } from './efi.ts';
+import { type Fat, folders, makeFolders, mtools, mtoolsEnvironment, writeFiles } from './fat.ts';
 import { findLoaders, type Loaders } from './loaders.ts';
-import { type MediumParts, type Source, writeMedium } from './medium.ts';
+import { type MediumParts, type Source, sizeOf, writeMedium } from './medium.ts';
 import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
 import { enterSum, listBytes, withSums } from './sums.ts';
 
@@ -50,10 +50,10 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
     await writeFile(temporary, '');
     await truncate(temporary, disk.sectors * SECTOR);
     await format(temporary, disk, parts);
-    await writeFolders(temporary, disk, files, parts.epoch);
+    await makeFolders(fatOf(temporary, disk), files, parts.epoch);
     // Before the big files: old BIOSes reach the beginning of a disk only.
     await installLoader(temporary, disk, parts.epoch);
-    await writeFiles(temporary, disk, await withInstalled(temporary, disk, listed), parts.epoch);
+    await writeFiles(fatOf(temporary, disk), await withInstalled(temporary, disk, listed), parts.epoch);
     await writeTables(temporary, disk, table, parts.id, loaders);
   });
 }
@@ -64,7 +64,7 @@ type UsbLoaders = Loaders<(typeof LOADER_FILES)[number]>;
 async function filesOf(parts: MediumParts, loaders: UsbLoaders): Promise<Map<string, Source>> {
   return new Map<string, Source>([
     ...(await biosMenu('syslinux', parts, loaders)),
-    ['EFI/BOOT/BOOTX64.EFI', await efiLoader(loaders)],
+    ...(await efiFiles(loaders, parts.signed)),
     ['mindi/README.txt', README],
     ...(await commonFiles(parts, loaders)),
   ]);
@@ -92,17 +92,6 @@ async function planDisk(files: Map<string, Source>, { size, table }: UsbOptions,
   return diskLayout(size ?? smallest + SPARE, table);
 }
 
-const sizeOf = async (source: Source) => (typeof source === 'string' ? (await stat(source)).size : source.length);
-
-/** Every folder of the medium, parents first. */
-function folders(files: Map<string, Source>): string[] {
-  const all = [...files.keys()].flatMap((path) => {
-    const names = path.split('/').slice(0, -1);
-    return names.map((_, index) => names.slice(0, index + 1).join('/'));
-  });
-  return [...new Set(all)].sort();
-}
-
 const fatOf = (image: string, { fat }: DiskLayout): Fat => ({ image, offset: fat.start * SECTOR });
 
 async function format(image: string, disk: DiskLayout, { id, epoch, volumeId }: MediumParts): Promise<void> {
@@ -112,18 +101,6 @@ async function format(image: string, disk: DiskLayout, { id, epoch, volumeId }: 
   const serial = digest(id, 'fat').toString('hex', 0, 4);
   const name = ['-N', serial, '-v', volumeId.slice(0, 11)];
   await mtools('mformat', fatOf(image, disk), [...size, ...name, '::'], { epoch });
-}
-
-async function writeFolders(image: string, disk: DiskLayout, files: Map<string, Source>, epoch: number): Promise<void> {
-  const paths = folders(files).map((path) => `::/${path}`);
-  await mtools('mmd', fatOf(image, disk), paths, { epoch });
-}
-
-async function writeFiles(image: string, disk: DiskLayout, files: Map<string, Source>, epoch: number): Promise<void> {
-  for (const [path, source] of files) {
-    const [from, input] = typeof source === 'string' ? [resolve(source)] : ['-', source];
-    await mtools('mcopy', fatOf(image, disk), [from, `::/${path}`], { epoch, input });
-  }
 }
 
 /** syslinux into the partition. It leaves FAT32's copy of the first sector as it was. */

@@ -9,6 +9,7 @@ import { type PackedSegment, packSegments } from './pack/segments.ts';
 import { type Plan, plan, STAGE2_ON_MEDIUM } from './plan.ts';
 import type { Profile } from './profile/load.ts';
 import { refuseSecrets } from './secrets/scan.ts';
+import { secureLoaders } from './secure-boot.ts';
 import { mediumFiles, type Output, type Signer, writeDocuments } from './trust/documents.ts';
 import { type Document, type MediumManifest, manifestDocument, mediumManifest } from './trust/manifest.ts';
 import { type SigningKey, sign, trustedKey } from './trust/sign.ts';
@@ -63,6 +64,8 @@ export async function build(
   const trusted = await keyToTrust(profile, options);
   const inputs = await clock('gather', () => gather(profile, note));
   refuseSecrets(inputs.secrets, profile);
+  const where = profile.where(['boot', 'secureBoot']);
+  const loaders = await secureLoaders(profile.boot.secureBoot, inputs.kernel, { where, note });
   const secret = inputs.secrets.allowed.length > 0;
   const planned = await clock('plan', async () => plan(inputs));
   return await ownFiles(secret, async () => {
@@ -73,7 +76,10 @@ export async function build(
       const signed = signWith(options.sign, trusted?.key ?? null);
       const signature = await signed({ name: 'manifest.json', bytes: manifest.document.bytes });
       const files = mediumFiles(manifest.document, signature, profile.initrd.fold);
-      const paths = await writeMedia({ planned, segments, profile, kernel: inputs.kernel.image, files, secret }, out);
+      const paths = await writeMedia(
+        { planned, segments, profile, kernel: inputs.kernel.image, loaders, files, secret },
+        out,
+      );
       return { paths, signature, signed };
     });
     const { media, documents } = await clock('hash', async () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import fs from 'fs-extra';
 import { makeIso } from '../boot/iso.ts';
 import { type MediumParts, type Source, volumeId } from '../boot/medium.ts';
+import { findMemtest } from '../boot/memtest.ts';
 import { menuModel } from '../boot/menu.ts';
 import { makeObdr } from '../boot/obdr.ts';
 import { makeUsb } from '../boot/usb.ts';
@@ -41,11 +42,13 @@ export interface MediaInputs {
   /** On the media besides kernel, initrd, second stage and loaders. */
   files: Readonly<Record<string, Source>>;
   secret: boolean;
+  /** As MediumParts.signed. */
+  loaders: MediumParts['signed'];
 }
 
 /** Writes every medium of the profile into `out`, which is there. Returns their paths. */
 export async function writeMedia(inputs: MediaInputs, out: string): Promise<string[]> {
-  const { planned, segments, profile, kernel, files, secret } = inputs;
+  const { planned, segments, profile, kernel, files, secret, loaders } = inputs;
   const { manifest, config } = planned;
   const work = await fs.mkdtemp(join(out, '.mindi-'));
   try {
@@ -76,8 +79,11 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
         generator: manifest.generator,
         machine: config.machine,
         epoch: manifest.epoch,
+        source: profile.restore.source,
+        memtest: findMemtest(),
         boot: profile.boot,
       }),
+      signed: loaders,
     };
     const paths: string[] = [];
     const pathOf = (medium: Medium) => join(out, WRITERS[medium].file(manifest.name));

@@ -16,7 +16,9 @@ export function bootCommand(): Command {
   return new Command('boot')
     .description('boot an image in QEMU, wait for the ready line and print its report')
     .argument('<image>', 'an ISO, a disk image or a tape (NAME.tap)')
-    .addOption(new Option('--firmware <kind>', 'what starts it').choices(['bios', 'uefi']).default('bios'))
+    .addOption(
+      new Option('--firmware <kind>', 'what starts it').choices(['bios', 'uefi', 'secureboot']).default('bios'),
+    )
     .addOption(
       new Option('--as <device>', 'attach it as disc or as stick (default: as its kind)').choices(['cdrom', 'usb']),
     )
@@ -50,6 +52,7 @@ Exit status: 0 it is up, 1 the ready line did not come.
 Examples:
   mindi boot out/standalone/standalone.iso
   mindi boot standalone.iso --firmware uefi --as usb --memory 256
+  mindi boot standalone.iso --firmware secureboot
   mindi boot standalone.img --append 'expert ip=dhcp toram'
   truncate -s 2G disk.img; mindi boot standalone.iso --drive disk.img --json
   mindi boot standalone.iso --drive disk.img:megasas --drive other.img:nvme --nic e1000e
@@ -91,6 +94,7 @@ function summary({ seconds, report }: TrialResult): string {
     ['ready', `${seconds.toFixed(1)} s after QEMU's start, ${report.seconds.toFixed(1)} s after the kernel's`],
     ['medium', `${report.name}, second stage from ${report.medium ?? 'nowhere'}`],
     ['kernel', `${report.kernel}, ${report.modules.length} modules loaded`],
+    ['firmware', report.secureBoot ? 'Secure Boot on' : 'no Secure Boot'],
     ['init', `${report.runtime}, mode ${report.mode}`],
     ['memory', `${memory.total} MiB, ${memory.available} MiB available`],
     ...hardware(report),

@@ -184,6 +184,31 @@ export const PROVISIONS: readonly Provision[] = [
     purpose: 'UEFI firmware for such a test',
     packages: { debian: 'ovmf', fedora: 'edk2-ovmf', suse: 'qemu-ovmf-x86_64', arch: 'edk2-ovmf', alpine: 'ovmf' },
   },
+  {
+    name: 'signed shim',
+    files: ['/usr/lib/shim/shimx64.efi.signed', '/boot/efi/EFI/fedora/shimx64.efi', '/usr/share/efi/x86_64/shim.efi'],
+    need: 'medium',
+    purpose: 'starts the media where Secure Boot is on',
+    packages: { debian: 'shim-signed', fedora: 'shim-x64', suse: 'shim' },
+  },
+  {
+    name: 'signed GRUB',
+    files: [
+      '/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed',
+      '/boot/efi/EFI/fedora/grubx64.efi',
+      '/usr/share/efi/x86_64/grub.efi',
+    ],
+    need: 'medium',
+    purpose: 'the boot menu where Secure Boot is on',
+    packages: { debian: 'grub-efi-amd64-signed', fedora: 'grub2-efi-x64', suse: 'grub2-x86_64-efi' },
+  },
+  {
+    name: 'Memtest86+',
+    files: ['/boot/memtest86+x64.bin', '/boot/memtest86+/memtest.bin'],
+    need: 'medium',
+    purpose: 'the memory test of the boot menus',
+    packages: { debian: 'memtest86+', fedora: 'memtest86+', arch: 'memtest86+' },
+  },
   medium('LVM', ['lvm', 'pvs', 'vgcfgrestore'], 'logical volumes', same('lvm2')),
   medium('dmsetup', ['dmsetup'], 'device-mapper', { ...same('device-mapper'), debian: 'dmsetup' }),
   medium('thin_check', ['thin_check', 'thin_restore'], 'thin volumes', {

@@ -176,7 +176,9 @@ export const ProfileSchema = Type.Object(
         Type.Integer({ minimum: 0, maximum: 3600, description: 'seconds the menu waits; 0: for ever' }),
       ),
       default: Type.Optional(
-        Type.Enum([...RESTORE_MODES, 'local'], { description: 'the entry taken then; local: the disk of the machine' }),
+        Type.Enum([...RESTORE_MODES, 'RESTORE', 'local'], {
+          description: 'the entry taken then, of the chosen menu; local: the disk of the machine',
+        }),
       ),
       append: Type.Optional(
         Type.Array(Type.String({ pattern: '^[\\x20-\\x7e]+$', description: 'one line of ASCII text' }), {
@@ -194,6 +196,21 @@ export const ProfileSchema = Type.Object(
           ],
           { description: 'serial console beside the screen, e.g. ttyS0,115200; false: none' },
         ),
+      ),
+      menu: Type.Optional(
+        Type.Enum(['modes', 'restore'], {
+          description:
+            'modes: interactive, expert, compare, nuke; restore: a medium that resets a machine, with the keyword RESTORE and expert',
+        }),
+      ),
+      lock: Type.Optional(
+        Type.Boolean({ description: 'entries cannot be edited at the menu, and the loader gives no command line' }),
+      ),
+      secureBoot: Type.Optional(
+        Type.Enum(['auto', 'require', 'off'], {
+          description:
+            'start where UEFI Secure Boot is on, by this machine’s signed shim and GRUB and a signed kernel. auto: when they are there; require: the build fails without them; off: by mindi’s own GRUB',
+        }),
       ),
     }),
     network: section('the network of the rescue system', {
