@@ -2,10 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type MediumParts, volumeId } from '../boot/medium.ts';
-import { menuModel } from '../boot/menu.ts';
+import { type MenuFacts, menuModel } from '../boot/menu.ts';
 
 const MIB = 1024 ** 2;
 const EPOCH = 1700000000;
+/** The profile's `boot:` as a menu sees it, when nothing is said. */
+export const MENU_DEFAULTS: MenuFacts['boot'] = {
+  timeout: 30,
+  default: 'interactive',
+  menu: 'modes',
+  lock: false,
+  append: [],
+  serial: 'ttyS0,115200',
+};
+
+/** What a menu is made from when the profile says nothing and the machine has no memory test. */
+export const MENU_FACTS = { source: null, memtest: { bios: null, uefi: null }, boot: MENU_DEFAULTS } as const;
 
 /** A medium with made-up contents in a folder: every file another size, none a whole number of blocks. */
 export async function mediumParts(folder: string, change: Partial<MediumParts> = {}): Promise<MediumParts> {
@@ -30,7 +42,7 @@ export async function mediumParts(folder: string, change: Partial<MediumParts> =
       generator: 'mindi',
       machine: null,
       epoch: EPOCH,
-      boot: { timeout: 30, default: 'interactive', append: [], serial: 'ttyS0,115200' },
+      ...MENU_FACTS,
     }),
     ...change,
   };

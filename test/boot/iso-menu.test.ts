@@ -4,11 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeIso } from '../../boot/iso.ts';
 import { type MediumParts, volumeId } from '../../boot/medium.ts';
+import { findMemtest } from '../../boot/memtest.ts';
 import { type MenuFacts, menuModel } from '../../boot/menu.ts';
-import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
+import { type Attachment, type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
 import { makeUsb } from '../../boot/usb.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { MENU_DEFAULTS } from '../medium-parts.ts';
 
 /** Longer than any menu takes under software emulation on a busy machine. */
 const PATIENCE = 60;
@@ -37,7 +39,6 @@ const at = (name: string) => join(work.path, name);
 /** A medium that is all menu: nothing here gets as far as its kernel. */
 async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>, kind: 'iso' | 'img' = 'iso'): Promise<string> {
   await writeFile(at('nothing'), Buffer.alloc(300_000, 'x'));
-  const facts = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' as const, ...boot };
   const out = at(`${name}.${kind}`);
   const parts: MediumParts = {
     out,
@@ -48,7 +49,15 @@ async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>, kind: 'i
     initrd: at('nothing'),
     stage2: null,
     extraFiles: {},
-    menu: menuModel({ name, generator: 'mindi', machine: null, epoch: 1700000000, boot: facts }),
+    menu: menuModel({
+      name,
+      generator: 'mindi',
+      machine: null,
+      epoch: 1700000000,
+      source: 'nfs://backup.example.org/web01',
+      memtest: findMemtest(),
+      boot: { ...MENU_DEFAULTS, ...boot },
+    }),
   };
   if (kind === 'iso') await makeIso(parts);
   else await makeUsb(parts, { size: null, table: 'mbr' });
@@ -87,11 +96,11 @@ async function uefiDisk(): Promise<string> {
   return image;
 }
 
-const start = (firmware: Firmware, iso: string, as: Attachment, more: Partial<MachineOptions> = {}) =>
+const start = (firmware: 'bios' | 'uefi', iso: string, as: Attachment, more: Partial<MachineOptions> = {}) =>
   startMachine({ firmware, memory: 256, medium: { path: iso, as }, drives: [disks[firmware]], ...more });
 
 /** What a menu shows when it is up. */
-const SHOWN: Record<Firmware, string> = { bios: '[Tab] add parameters', uefi: 'boot the selected OS' };
+const SHOWN = { bios: '[Tab] add parameters', uefi: 'boot the selected OS' };
 
 /** Does something again and again until `done`, because keys are lost before a menu listens. */
 async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
@@ -103,10 +112,9 @@ async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
   }
 }
 
-/** Takes the seventh entry. QEMU ends where the machine would restart. */
+/** Takes the last entry but one. QEMU ends where the machine would restart. */
 async function reboot(machine: Machine): Promise<void> {
-  const keys = ['home', ...Array(6).fill('down'), 'ret'];
-  await persist(() => machine.key(...keys).catch(() => {}), machine.waitForEnd(PATIENCE));
+  await persist(() => machine.key('end', 'up', 'ret').catch(() => {}), machine.waitForEnd(PATIENCE));
 }
 
 describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
@@ -114,12 +122,13 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
     await using machine = await start(firmware, isos.waiting, 'cdrom');
     await machine.waitForText(SHOWN[firmware], PATIENCE);
     await machine.waitForText(/Help +explain every entry/, PATIENCE);
-    for (const label of ['Interactive', 'Expert', 'Compare', 'Nuke', 'Check', 'Local disk', 'Reboot'])
+    const rescue = ['Network', 'Interactive', 'Expert', 'Compare', 'Nuke', 'Check'];
+    for (const label of [...rescue, 'Memory test', 'Local disk', 'Reboot'])
       expect(machine.text).toMatch(new RegExp(`^.?.?.?${label} {2,}\\S`, 'm'));
-    await persist(() => machine.type(F1), machine.waitForText('Press Enter to go back to the menu', PATIENCE));
-    machine.type('\r');
+    await persist(() => machine.type(F1), machine.waitForText('Press Esc to go back to the menu', PATIENCE));
+    machine.type('\x1b');
     await sleep(1000);
-    await machine.key('home', 'down', 'down', 'down', 'down', 'down', 'ret');
+    await machine.key('end', 'up', 'up', 'ret');
     await machine.waitForText(STARTED, PATIENCE);
   });
 
@@ -127,8 +136,8 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
     await using machine = await start(firmware, stick, 'usb');
     await machine.waitForText(SHOWN[firmware], PATIENCE);
     await machine.waitForText(/Help +explain every entry/, PATIENCE);
-    await persist(() => machine.type(F1), machine.waitForText('Press Enter to go back to the menu', PATIENCE));
-    machine.type('\r');
+    await persist(() => machine.type(F1), machine.waitForText('Press Esc to go back to the menu', PATIENCE));
+    machine.type('\x1b');
     await reboot(machine);
   });
 

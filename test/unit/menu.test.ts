@@ -2,17 +2,20 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { grubConfig, helpText, isolinuxConfig, type MenuFacts, menuModel } from '../../boot/menu.ts';
+import { grubConfig, helpText, isolinuxConfig, loopbackConfig, type MenuFacts, menuModel } from '../../boot/menu.ts';
 import { run } from '../../builder/run.ts';
 import { scratch } from '../../builder/scratch.ts';
+import { parseBootParameters } from '../../contract/boot-parameters.ts';
 import { MindiError } from '../../contract/error.ts';
+import { MENU_DEFAULTS, MENU_FACTS } from '../medium-parts.ts';
 
 const facts = (boot: Partial<MenuFacts['boot']> = {}, more: Partial<MenuFacts> = {}): MenuFacts => ({
   name: 'standalone',
   generator: 'mindi 4.0.0',
   machine: 'web01',
   epoch: 1700000000,
-  boot: { timeout: 30, default: 'interactive', append: [], serial: 'ttyS0,115200', ...boot },
+  ...MENU_FACTS,
+  boot: { ...MENU_DEFAULTS, ...boot },
   ...more,
 });
 
@@ -40,7 +43,7 @@ describe('boot menu', () => {
           `linux /mindi/vmlinuz ${append
             .split(' ')
             .map((word) => `'${word}'`)
-            .join(' ')}\n`,
+            .join(' ')} "$medium"\n`,
         );
     }
   });
@@ -88,13 +91,84 @@ describe('boot menu', () => {
     expect(lines.length).toBeLessThan(24);
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(80);
     for (const name of ['interactive', 'expert', 'compare', 'nuke', 'check', 'local', 'reboot'])
-      expect(lines).toContain(name);
+      expect(lines.join('\n')).toMatch(new RegExp(`^${name} +\\S`, 'm'));
   });
 
   it('fits isolinux onto a terminal of 80x24', async () => {
     const config = await isolinuxConfig(menuModel(facts()));
     const rows = [...config.matchAll(/^MENU \w+ROW (\d+)$/gm)].map(([, row]) => Number(row));
     expect(Math.max(...rows)).toBeLessThan(24);
+  });
+
+  const memtest = { bios: '/boot/memtest.bin', uefi: null };
+
+  it('tests the memory by the loaders that have a program for it', async () => {
+    const menu = menuModel(facts({}, { memtest }));
+    expect(await isolinuxConfig(menu)).toMatch(
+      /^LABEL memtest\n.*\n {2}LINUX \/boot\/memtest\.bin\n {2}APPEND console=/m,
+    );
+    expect(labels(await grubConfig(menu))).toEqual(menuModel(facts()).entries.map(({ label }) => label));
+  });
+
+  it.each([
+    ['nfs://backup/web01', 'nfs', 'nfs://backup/web01'],
+    ['https://user:secret@backup.example.org/a?token=secret#secret', 'iso', 'https://backup.example.org/a'],
+    [`cifs://nas/${'x'.repeat(80)}`, 'iso', 'cifs://nas/xxxxx'],
+  ])('has an entry for restore data at %s, the default, with the network up', async (source, name, shown) => {
+    const menu = menuModel(facts({}, { source, memtest }));
+    expect(menu.default).toBe(name);
+    expect(menu.entries[0]).toMatchObject({ name, append: expect.stringMatching(/interactive_mode ip=dhcp$/) });
+    const texts = await Promise.all([isolinuxConfig(menu), grubConfig(menu), helpText(menu)]);
+    for (const text of texts) expect(text).toContain(shown);
+    expect(texts.join()).not.toContain('secret');
+    expect(menu.entries[0]?.label.length).toBeLessThanOrEqual(66);
+    const help = texts[2]?.trimEnd().split('\n') ?? [];
+    expect(help.length).toBeLessThan(24);
+    expect(Math.max(...help.map((line) => line.length))).toBeLessThan(80);
+  });
+
+  it.each([null, '/srv/backup', 'file:///srv/backup', 'nfs:'])('has none for restore data at %s', (source) => {
+    expect(menuModel(facts({}, { source })).entries).toEqual(menuModel(facts()).entries);
+  });
+
+  it('resets a machine by one keyword, with its warning, and only when that is said', async () => {
+    const menu = menuModel(facts({ menu: 'restore', default: 'RESTORE', timeout: 1000 }));
+    expect(appends(await isolinuxConfig(menu))).toEqual([
+      'console=tty0 console=ttyS0,115200 quiet RESTORE_mode',
+      'console=tty0 console=ttyS0,115200 expert_mode',
+      'console=tty0 console=ttyS0,115200 quiet expert_mode mindi.check',
+    ]);
+    for (const text of [await isolinuxConfig(menu), await helpText(menu)])
+      expect(text).toContain('CAUTION: THIS WILL ERASE YOUR WHOLE DISK !!!');
+    expect(parseBootParameters(menu.entries[0]?.append ?? '').mode).toBe('nuke');
+    const wrong = [facts({ menu: 'restore' }), facts({ default: 'RESTORE' })];
+    for (const one of wrong) expect(() => menuModel(one)).toThrow(expect.objectContaining({ code: 'boot.default' }));
+  });
+
+  it('is locked against editing when that is asked for, and then only', async () => {
+    const [open, locked] = [menuModel(facts()), menuModel(facts({ lock: true }))];
+    expect(await isolinuxConfig(open)).not.toMatch(/NOESCAPE|ALLOWOPTIONS/);
+    expect(await isolinuxConfig(locked)).toMatch(/^NOESCAPE 1\nALLOWOPTIONS 0$/m);
+    expect(await grubConfig(open)).not.toMatch(/superusers|unrestricted/);
+    const grub = await grubConfig(locked);
+    expect(grub).toMatch(/^set superusers=""\nexport superusers$/m);
+    const entries = grub.match(/^menuentry .*$/gm) ?? [];
+    expect(entries.filter((line) => line.includes(' --unrestricted {'))).toHaveLength(locked.entries.length);
+    await grubAccepts(grub);
+  });
+
+  it('never has two entries with one key, and every key is in its label', () => {
+    for (const one of [facts({}, { source: 'nfs://a/b', memtest }), facts({ menu: 'restore', default: 'expert' })]) {
+      const { entries } = menuModel(one);
+      expect(new Set(entries.map(({ key }) => key)).size).toBe(entries.length);
+      for (const { key, label } of entries) expect(label.toLowerCase()).toContain(key);
+    }
+  });
+
+  it('boots from its ISO file by loopback.cfg', async () => {
+    const config = await loopbackConfig();
+    expect(config).toContain('set medium="mindi.iso=$iso_path"\nsource /boot/grub/grub.cfg');
+    await grubAccepts(config);
   });
 
   it('survives a title of any length and alphabet', () => {

@@ -25,6 +25,7 @@ import type { RescueConfig } from '../../contract/rescue-config.ts';
 import { formatSums, parseSums, SUMS } from '../../contract/sums.ts';
 import { checkMedium, knownSums } from '../../initramfs/self-check.ts';
 import { verifyManifest } from '../../initramfs/trust.ts';
+import { MENU_FACTS } from '../medium-parts.ts';
 
 const MIB = 1 << 20;
 const MANIFEST = Buffer.from('{"name": "test"}\n');
@@ -45,7 +46,6 @@ const at = (...path: string[]) => join(work.path, ...path);
 beforeAll(async () => {
   work = await scratch('test');
   for (const [name, bytes] of Object.entries(FILES)) writeFileSync(at(name), bytes);
-  const boot = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' };
   parts = {
     out: at('test.iso'),
     volumeId: 'TEST',
@@ -55,7 +55,7 @@ beforeAll(async () => {
     initrd: at('initrd'),
     stage2: { path: at('stage2'), sha256: sha256(FILES.stage2) },
     extraFiles: { 'mindi/manifest.json': MANIFEST },
-    menu: menuModel({ name: 'test', generator: 'mindi', machine: null, epoch: 1700000000, boot }),
+    menu: menuModel({ name: 'test', generator: 'mindi', machine: null, epoch: 1700000000, ...MENU_FACTS }),
   };
   await makeIso(parts);
   pristine = at('pristine');

@@ -5,6 +5,7 @@ import { volumeId } from '../../boot/medium.ts';
 import { menuModel } from '../../boot/menu.ts';
 import { makeObdr } from '../../boot/obdr.ts';
 import { readSimh, type TapeObject } from '../../boot/simh.ts';
+import { MENU_FACTS } from '../medium-parts.ts';
 
 export const EPOCH = 1_700_000_000;
 
@@ -13,7 +14,6 @@ export async function sampleTape(folder: string): Promise<TapeObject[]> {
   const at = (name: string) => join(folder, name);
   for (const [name, size] of Object.entries({ kernel: 300_001, initrd: 400_000 }))
     await writeFile(at(name), Buffer.alloc(size, name));
-  const boot = { timeout: 30, default: 'interactive' as const, append: [], serial: 'ttyS0,115200' };
   const parts = {
     out: at('web1.iso'),
     volumeId: volumeId('web1'),
@@ -23,7 +23,7 @@ export async function sampleTape(folder: string): Promise<TapeObject[]> {
     initrd: at('initrd'),
     stage2: null,
     extraFiles: {},
-    menu: menuModel({ name: 'web1', generator: 'mindi', machine: null, epoch: EPOCH, boot }),
+    menu: menuModel({ name: 'web1', generator: 'mindi', machine: null, epoch: EPOCH, ...MENU_FACTS }),
   };
   await makeIso(parts);
   await makeObdr({ ...parts, out: at('web1.tap'), from: parts.out });
