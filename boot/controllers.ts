@@ -81,6 +81,24 @@ export function nicArguments(models: readonly string[]): string[] {
   });
 }
 
+/** A network card that the machine starts from. */
+export interface NetworkCard {
+  /** As QEMU names it: e1000, virtio-net-pci. */
+  model: string;
+  /** What is loaded first: served by TFTP from `folder`, or an http:// URL. This machine is 10.0.2.2 there. */
+  bootFile?: string;
+  folder?: string;
+  /** Instead of QEMU's built-in network, as `-netdev` takes it: `tap,ifname=tap0,script=no`. */
+  backend?: string;
+}
+
+/** A BIOS needs the card's boot ROM, which is iPXE; UEFI has a driver of its own (for virtio) and PXE as others have it. */
+export function networkCard({ model, bootFile, folder, backend = 'user' }: NetworkCard, uefi: boolean): string[] {
+  const served = [folder && `tftp=${twiceComma(folder)}`, bootFile && `bootfile=${twiceComma(bootFile)}`];
+  const netdev = [backend, 'id=net', ...served.filter(Boolean)].join(',');
+  return ['-netdev', netdev, '-device', `${model},netdev=net,bootindex=1${uefi ? ',romfile=' : ''}`];
+}
+
 function wrongMachine(controller: string, only: MachineType): MindiError {
   return new MindiError(`only the machine ${only} has the controller ${controller}`, {
     code: 'drive.controller',

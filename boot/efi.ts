@@ -10,17 +10,22 @@ import { type Source, sizeOf } from './medium.ts';
 import { SECTOR } from './partition-tables.ts';
 import { configFolders, type SignedLoaders } from './signed-loaders.ts';
 
-/** What GRUB can do before it has found the medium, and everything grub.cfg asks of it: nothing is loaded later. */
-const MODULES = [
-  ...['part_gpt', 'part_msdos', 'iso9660', 'fat', 'search', 'search_fs_file', 'regexp', 'test', 'true'],
-  ...['normal', 'configfile', 'boot', 'linux', 'chain', 'reboot', 'halt', 'loopback', 'ls', 'minicmd', 'help'],
+/** Everything grub.cfg asks of GRUB: nothing is loaded later. */
+const MENU_MODULES = [
+  ...['part_gpt', 'part_msdos', 'fat', 'regexp', 'test', 'true', 'normal', 'configfile', 'boot', 'linux', 'chain'],
+  ...['reboot', 'halt', 'loopback', 'ls', 'minicmd', 'help'],
   ...['echo', 'cat', 'sleep', 'serial', 'terminal', 'terminfo', 'gfxterm', 'font', 'video', 'all_video'],
 ];
+/** And what it can do before it has found the medium. */
+const MODULES = [...MENU_MODULES, 'iso9660', 'search', 'search_fs_file'];
+const NETWORK_MODULES = [...MENU_MODULES, 'efinet', 'net', 'tftp', 'http'];
 /**
  * Run by GRUB before anything else: finds the medium this very GRUB came from, disc or stick, and goes on with the menu
  * there. GRUB reads it with its rescue parser, which knows neither comments nor `if`.
  */
 const EMBEDDED = fileURLToPath(new URL('../templates/grub-embedded.cfg', import.meta.url));
+/** The same for a GRUB that came over the network: the menu is beside it. */
+const EMBEDDED_NETWORK = fileURLToPath(new URL('../templates/grub-network.cfg', import.meta.url));
 /** FAT tables, root directory and two folders. */
 const OVERHEAD = 64 * 1024;
 
@@ -31,7 +36,7 @@ type Grub = Loaders<'grubKernel'>;
  * signed GRUB beside it.
  */
 export async function efiFiles(loaders: Grub, signed?: SignedLoaders | null): Promise<[string, Source][]> {
-  if (!signed) return [['EFI/BOOT/BOOTX64.EFI', await ownGrub(loaders)]];
+  if (!signed) return [['EFI/BOOT/BOOTX64.EFI', await makeLoader(loaders, '/boot/grub', EMBEDDED, MODULES)]];
   return [
     ['EFI/BOOT/BOOTX64.EFI', signed.shim],
     ['EFI/BOOT/grubx64.efi', signed.grub],
@@ -46,13 +51,23 @@ export async function signedConfigs(signed: SignedLoaders): Promise<[string, Sou
   return (await configFolders(signed.grub)).map((folder) => [`${folder}/grub.cfg`, config]);
 }
 
+/** GRUB as UEFI machines load it over the network (PXE, HTTP boot). Returns its path in the cache. */
+export async function networkLoader(loaders: Grub): Promise<string> {
+  return makeLoader(loaders, '/grub', EMBEDDED_NETWORK, NETWORK_MODULES);
+}
+
 /** GRUB, the same for every medium, from the cache until it changes. */
-async function ownGrub({ grubKernel }: Grub): Promise<string> {
+async function makeLoader(
+  { grubKernel }: Grub,
+  prefix: string,
+  config: string,
+  modules: readonly string[],
+): Promise<string> {
   const grub = dirname(grubKernel);
-  const parts = [EMBEDDED, grubKernel, ...MODULES.map((name) => join(grub, `${name}.mod`))];
+  const parts = [config, grubKernel, ...modules.map((name) => join(grub, `${name}.mod`))];
   const hashes = await Promise.all(parts.map(async (path) => (await hashFile(path)).sha256));
-  return cached('efi', `${hashOf({ format: 1, modules: MODULES, hashes })}.efi`, (path) =>
-    grubMkimage(['-O', 'x86_64-efi', '-d', grub, '-p', '/boot/grub', '-c', EMBEDDED, '-o', path, ...MODULES]),
+  return cached('efi', `${hashOf({ format: 1, modules, prefix, hashes })}.efi`, (path) =>
+    grubMkimage(['-O', 'x86_64-efi', '-d', grub, '-p', prefix, '-c', config, '-o', path, ...modules]),
   );
 }
 

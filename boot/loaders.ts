@@ -8,6 +8,7 @@ const FOLDERS = {
   syslinux: ['/usr/lib/syslinux/modules/bios', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
   mbr: ['/usr/lib/syslinux/mbr', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
   grub: ['/usr/lib/grub/x86_64-efi', '/usr/share/grub2/x86_64-efi'],
+  pxelinux: ['/usr/lib/PXELINUX', '/usr/share/syslinux', '/usr/lib/syslinux/bios'],
   font: ['/usr/share/grub', '/usr/share/grub2'],
 } as const;
 
@@ -17,6 +18,7 @@ const FILES = {
   hybridMbr: { folders: [...FOLDERS.isolinux, ...FOLDERS.syslinux], names: ['isohdpfx.bin'], package: 'isolinux' },
   diskMbr: { folders: FOLDERS.mbr, names: ['mbr.bin'], package: 'syslinux-common' },
   gptMbr: { folders: FOLDERS.mbr, names: ['gptmbr.bin'], package: 'syslinux-common' },
+  pxelinux: { folders: FOLDERS.pxelinux, names: ['pxelinux.0'], package: 'pxelinux' },
   core: { folders: FOLDERS.syslinux, names: ['ldlinux.c32'], package: 'syslinux-common' },
   menu: { folders: FOLDERS.syslinux, names: ['menu.c32'], package: 'syslinux-common' },
   menuLibrary: { folders: FOLDERS.syslinux, names: ['libutil.c32'], package: 'syslinux-common' },

@@ -13,7 +13,7 @@ export const sizeOf = async (source: Source): Promise<number> =>
 
 /** What every medium is made from. A back end is one file that exports one MediumWriter. */
 export interface MediumParts {
-  /** Where the image goes; written beside and renamed, so that a failure leaves an old one whole. */
+  /** Where the image, or the folder, goes; written beside and renamed, so that a failure leaves an old one whole. */
   out: string;
   /** As `volumeId` makes it. */
   volumeId: string;
@@ -34,6 +34,8 @@ export interface MediumParts {
   identities?: Readonly<Record<string, string>>;
   /** There are secrets on it: its files are for their owner only, where the file system can say so. */
   secret?: boolean;
+  /** Where a medium to be served will be, as the profile's `netboot.url`. */
+  url?: string | null;
   menu: MenuModel;
   /** What starts the medium where Secure Boot is on; none: our own GRUB, which only starts where it is off. */
   signed?: SignedLoaders | null;
@@ -59,12 +61,16 @@ const UNWRITABLE: Record<string, { message: string; hint: string }> = {
 };
 
 /**
- * Writes an image beside its place and renames it.
+ * Writes an image beside its place and renames it, or puts it there with `place`.
  * @throws MindiError `output.unwritable`, naming the image, where the disk is full or cannot be written.
  */
-export async function writeMedium(out: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function writeMedium(
+  out: string,
+  make: (temporary: string) => Promise<void>,
+  place?: (temporary: string, out: string) => Promise<void>,
+): Promise<void> {
   try {
-    await writeBeside(out, make);
+    await writeBeside(out, make, place);
   } catch (error) {
     const known = UNWRITABLE[systemCode(error) ?? ''];
     if (!known) throw error;

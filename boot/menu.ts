@@ -18,6 +18,27 @@ export interface MenuEntry extends EntryText {
   append: string | null;
 }
 
+/** How the loaders of one medium name what they start. */
+export interface LoaderPlace {
+  kernel: string;
+  initrd: string;
+  help: string;
+  font: string;
+  /** By firmware; null where the medium has no room for it. */
+  memtest: Record<keyof Memtest, string> | null;
+  /** Whether the loader came over the network, and tells the kernel from where. */
+  network: boolean;
+}
+
+const DISC: LoaderPlace = {
+  kernel: `/${ON_MEDIUM.kernel}`,
+  initrd: `/${ON_MEDIUM.initrd}`,
+  help: `/${ON_MEDIUM.help}`,
+  font: '/boot/grub/font.pf2',
+  memtest: { bios: `/${ON_MEDIUM.memtest.bios}`, uefi: `/${ON_MEDIUM.memtest.uefi}` },
+  network: false,
+};
+
 /** One boot menu for every loader: the templates turn it into isolinux.cfg, grub.cfg and the help screen. */
 export interface MenuModel {
   title: string;
@@ -123,19 +144,19 @@ function serialPort(console: string): { unit: number; speed: number } {
 }
 
 /** isolinux.cfg: menu.c32, whose command line (Esc) also takes the entries' names, as the original's prompt did. */
-export async function isolinuxConfig(menu: MenuModel): Promise<string> {
-  const entries = entriesFor('bios', menu);
+export async function isolinuxConfig(menu: MenuModel, place = DISC): Promise<string> {
+  const entries = entriesFor('bios', menu, place);
   const rows = { entries: entries.length, help: Math.max(15, entries.length + HEAD_ROWS) };
-  return render('isolinux.cfg', { ...menu, entries, rows, tenths: menu.timeout * 10 });
+  return render('isolinux.cfg', { ...menu, entries, rows, place, tenths: menu.timeout * 10 });
 }
 
 /** Rows above and below menu.c32's entries: margin, frame, title, line, frame. */
 const HEAD_ROWS = 6;
 
 /** grub.cfg: the same entries, the same texts, on UEFI. */
-export async function grubConfig(menu: MenuModel): Promise<string> {
-  const entries = entriesFor('uefi', menu);
-  return render('grub.cfg', { ...menu, entries, seconds: menu.timeout === 0 ? -1 : menu.timeout });
+export async function grubConfig(menu: MenuModel, place = DISC): Promise<string> {
+  const entries = entriesFor('uefi', menu, place);
+  return render('grub.cfg', { ...menu, entries, place, seconds: menu.timeout === 0 ? -1 : menu.timeout });
 }
 
 /** loopback.cfg: what a GRUB of any other medium, or Ventoy, reads to boot the ISO file. */
@@ -143,8 +164,8 @@ export async function loopbackConfig(): Promise<string> {
   return render('loopback.cfg', {});
 }
 
-function entriesFor(firmware: keyof Memtest, { entries, memtest }: MenuModel): MenuEntry[] {
-  return entries.filter(({ name }) => name !== 'memtest' || memtest[firmware] !== null);
+function entriesFor(firmware: keyof Memtest, { entries, memtest }: MenuModel, place: LoaderPlace): MenuEntry[] {
+  return entries.filter(({ name }) => name !== 'memtest' || (place.memtest && memtest[firmware] !== null));
 }
 
 /** What F1 shows: every entry explained, on one screen of 80x24. */
@@ -158,10 +179,20 @@ export async function helpText(menu: MenuModel): Promise<string> {
 
 const NAME_COLUMNS = 13;
 
-async function render(template: string, values: object): Promise<string> {
+/** boot.ipxe: the same menu for iPXE. `from` is where the folder is; null: where the script comes from. */
+export async function ipxeScript(menu: MenuModel, from: string | null): Promise<string> {
+  const entries = menu.entries.filter(({ name }) => name !== 'memtest');
+  return render('boot.ipxe', { ...menu, entries, from: from ?? FROM, milliseconds: menu.timeout * 1000 });
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: iPXE's
+const FROM = '${from}';
+
+/** A file of templates/ with its values filled in. */
+export async function render(template: string, values: object): Promise<string> {
   const source = await readFile(new URL(`../templates/${template}.hbs`, import.meta.url), 'utf8');
   const compiled = Handlebars.create().compile(source, { noEscape: true, strict: true });
-  return compiled({ ...values, medium: ON_MEDIUM }, { helpers });
+  return compiled(values, { helpers });
 }
 
 const helpers = {
@@ -169,10 +200,18 @@ const helpers = {
   /** Puts isolinux's hot key mark before the key's letter. */
   hotkey: ({ label, key }: MenuEntry) => label.replace(new RegExp(key, 'i'), '^$&'),
   quote,
+  ipxe,
   /** GRUB puts quotes of its own around a word with a space in it and spoils those it finds, so none are left inside. */
   words: (line: string) =>
     (line.match(/(?:[^\s"]|"[^"]*")+/g) ?? []).map((word) => quote(word.replaceAll('"', ''))).join(' '),
 };
+
+/** iPXE joins words with one blank, so that further ones are a variable; `$` would begin another. */
+function ipxe(text: string): string {
+  const plain = text.replaceAll('$', '?');
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: iPXE's
+  return plain.replace(/(?<= ) +|^ +/g, (blanks) => '${sp}'.repeat(blanks.length));
+}
 
 /** As one word for GRUB's parser, which reads quotes as a shell does. */
 function quote(text: string): string {

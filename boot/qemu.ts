@@ -10,7 +10,14 @@ import { log } from '../builder/log.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { readable } from './console.ts';
-import { driveArguments, type MachineType, nicArguments, twiceComma } from './controllers.ts';
+import {
+  driveArguments,
+  type MachineType,
+  type NetworkCard,
+  networkCard,
+  nicArguments,
+  twiceComma,
+} from './controllers.ts';
 
 /** `secureboot`: UEFI that starts only what Microsoft's keys, or those of a shim they signed, vouch for. */
 export type Firmware = 'bios' | 'uefi' | 'secureboot';
@@ -30,6 +37,8 @@ export interface MachineOptions {
   drives?: readonly string[];
   /** Network cards by their names in NICS; one of virtio when not given. */
   nics?: readonly string[];
+  /** The network card it starts from, instead of those. */
+  card?: NetworkCard;
   /** More `-device` arguments, e.g. `megasas,id=s0`. */
   devices?: readonly string[];
   /** false: a machine without a serial port, whose console stays empty. */
@@ -307,7 +316,7 @@ async function qemuArguments(options: MachineOptions, folder: string): Promise<s
   return [
     ...['-machine', kind, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
     ...['-no-reboot', '-device', 'qemu-xhci,id=usb', '-rtc', 'base=utc'],
-    ...nicArguments(nics),
+    ...(options.card ? networkCard(options.card, options.firmware === 'uefi') : nicArguments(nics)),
     ...console,
     ...(await firmwareDevices(options.firmware, folder)),
     ...(options.direct ? directBoot(options.direct) : []),

@@ -1,5 +1,5 @@
 import { MindiError } from '../contract/error.ts';
-import type { Entry, Manifest } from '../contract/manifest.ts';
+import { type Entry, initrdOf, type Manifest } from '../contract/manifest.ts';
 import type { PackedSegment } from './pack/segments.ts';
 import type { Profile } from './profile/load.ts';
 
@@ -11,35 +11,43 @@ const MIB = 1024 * 1024;
  */
 const RUNNING = 116 * MIB;
 
-/** Bytes of all files the kernel unpacks from the cpio segments into RAM. */
-function unpacked(manifest: Manifest, segments: ReadonlyMap<string, PackedSegment>): number {
+type Packed = ReadonlyMap<string, PackedSegment>;
+
+/** Bytes of all files the kernel unpacks from a medium's cpio segments into RAM. */
+function unpacked(manifest: Manifest, segments: Packed, medium: string): number {
   const stored = (entry: Entry): number => {
     if (entry.type === 'file') return entry.size;
     return entry.type === 'segment' ? (segments.get(entry.segment)?.size ?? 0) : 0;
   };
-  const cpio = manifest.segments.filter(({ format }) => format === 'cpio');
-  return cpio.flatMap(({ entries }) => entries).reduce((sum, entry) => sum + stored(entry), 0);
+  const entries = initrdOf(manifest, medium).flatMap((segment) => segment.entries);
+  return entries.reduce((sum, entry) => sum + stored(entry), 0);
 }
 
-/** Bytes of the initrd: its cpio segments one after the other. */
-export function initrdSize(manifest: Manifest, segments: ReadonlyMap<string, PackedSegment>): number {
-  const cpio = manifest.segments.filter(({ format }) => format === 'cpio');
-  return cpio.reduce((sum, { name }) => sum + (segments.get(name)?.size ?? 0), 0);
+/** Bytes of a medium's initrd: its cpio segments one after the other. */
+function initrdSize(manifest: Manifest, segments: Packed, medium: string): number {
+  return initrdOf(manifest, medium).reduce((sum, { name }) => sum + (segments.get(name)?.size ?? 0), 0);
 }
 
-/** Bytes of RAM the medium needs to reach its ready line: while it boots, the packed and the unpacked initrd are both there. */
-export function ramNeeded(manifest: Manifest, segments: ReadonlyMap<string, PackedSegment>): number {
-  return RUNNING + unpacked(manifest, segments) + initrdSize(manifest, segments);
+/**
+ * Bytes of RAM the medium needs to reach its ready line: while it boots, the packed and the unpacked initrd are both
+ * there. What is started from the network keeps its second stage in RAM.
+ */
+function ramNeeded(manifest: Manifest, segments: Packed, medium: string): number {
+  const fetched = medium === 'netboot' && manifest.segments.some(({ onMedium }) => onMedium);
+  const stage2 = fetched ? (segments.get('stage2')?.size ?? 0) : 0;
+  return RUNNING + unpacked(manifest, segments, medium) + initrdSize(manifest, segments, medium) + stage2;
 }
 
 /**
  * @throws MindiError `budget.exceeded` when the initrd or the RAM it needs is over the profile's budget, naming the
  *   biggest items, all at once.
  */
-export function checkBudget(manifest: Manifest, segments: ReadonlyMap<string, PackedSegment>, profile: Profile): void {
+export function checkBudget(manifest: Manifest, segments: Packed, profile: Profile): void {
+  const largest = (size: typeof initrdSize) =>
+    Math.max(...profile.media.map((medium) => size(manifest, segments, medium)));
   const checks = [
-    { key: 'initrd', what: 'the initrd has', bytes: initrdSize(manifest, segments) },
-    { key: 'ram', what: 'the medium needs about', bytes: ramNeeded(manifest, segments) },
+    { key: 'initrd', what: 'the initrd has', bytes: largest(initrdSize) },
+    { key: 'ram', what: 'the medium needs about', bytes: largest(ramNeeded) },
   ] as const;
   const problems = checks.flatMap(({ key, what, bytes }) => {
     const allowed = profile.budget[key];
@@ -52,7 +60,7 @@ export function checkBudget(manifest: Manifest, segments: ReadonlyMap<string, Pa
 }
 
 /** The five biggest things in the initrd, as `path 12.3 MiB`. */
-function biggest(manifest: Manifest, segments: ReadonlyMap<string, PackedSegment>): string[] {
+function biggest(manifest: Manifest, segments: Packed): string[] {
   const cpio = manifest.segments.filter(({ format }) => format === 'cpio').flatMap(({ entries }) => entries);
   const sized = cpio.flatMap((entry) => {
     if (entry.type === 'file') return [{ path: entry.path, bytes: entry.size }];

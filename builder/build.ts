@@ -2,9 +2,8 @@ import { MindiError } from '../contract/error.ts';
 import type { RescueConfig, SecondStage } from '../contract/rescue-config.ts';
 import type { PublicKey } from '../contract/signature.ts';
 import { checkBudget } from './budget.ts';
-import { hashFile } from './cache.ts';
 import { gather } from './gather.ts';
-import { makeDirectory, writeMedia } from './media.ts';
+import { hashMedium, makeDirectory, writeMedia } from './media.ts';
 import { type PackedSegment, packSegments } from './pack/segments.ts';
 import { type Plan, plan, STAGE2_ON_MEDIUM } from './plan.ts';
 import type { Profile } from './profile/load.ts';
@@ -83,7 +82,7 @@ export async function build(
       return { paths, signature, signed };
     });
     const { media, documents } = await clock('hash', async () => {
-      const hashed = await Promise.all(written.paths.map(async (path) => ({ path, ...(await hashFile(path)) })));
+      const hashed = await Promise.all(written.paths.map(hashMedium));
       return { media: hashed, documents: await writeDocuments(manifest, hashed, written, out) };
     });
     return {

@@ -21,14 +21,21 @@ export async function cached(kind: string, key: string, make: (path: string) => 
   return path;
 }
 
-/** Calls `make` with a temporary path in the same directory as `path`, then renames it there. A failure leaves `path` as it was. */
-export async function writeBeside(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+/**
+ * Calls `make` with a temporary path in the same directory as `path`, then renames it there, or has `place` do it. A
+ * failure leaves `path` as it was.
+ */
+export async function writeBeside(
+  path: string,
+  make: (temporary: string) => Promise<void>,
+  place: (temporary: string, path: string) => Promise<void> = fs.rename,
+): Promise<void> {
   await fs.ensureDir(dirname(path));
   const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
   const finished = removeOnExit(temporary);
   try {
     await make(temporary);
-    await fs.rename(temporary, path);
+    await place(temporary, path);
   } catch (error) {
     await fs.remove(temporary);
     throw error;

@@ -5,14 +5,18 @@ import { type MediumParts, type Source, volumeId } from '../boot/medium.ts';
 import { findMemtest } from '../boot/memtest.ts';
 import { menuModel } from '../boot/menu.ts';
 import { makeObdr } from '../boot/obdr.ts';
+import { makeNetboot } from '../boot/netboot.ts';
 import { makeUsb } from '../boot/usb.ts';
 import { MindiError } from '../contract/error.ts';
-import { hashOf } from './cache.ts';
+import { initrdOf } from '../contract/manifest.ts';
+import { SUMS } from '../contract/sums.ts';
+import { hashFile, hashOf } from './cache.ts';
 import { concatenate } from './pack/initrd.ts';
 import type { PackedSegment } from './pack/segments.ts';
 import type { Plan } from './plan.ts';
 import type { Profile } from './profile/load.ts';
 import type { Medium } from './profile/schema.ts';
+import type { Output } from './trust/documents.ts';
 
 /** One back end a medium: what it writes, named after the profile. */
 interface Writer {
@@ -25,6 +29,7 @@ const WRITERS: Record<Medium, Writer> = {
   iso: { file: (name) => `${name}.iso`, write: makeIso },
   usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
   obdr: { file: (name) => `${name}.tap`, write: makeObdr, from: 'iso' },
+  netboot: { file: () => 'netboot', write: makeNetboot },
 };
 
 /** The media wanted, each once and after the one it is made from. */
@@ -52,28 +57,15 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
   const { manifest, config } = planned;
   const work = await fs.mkdtemp(join(out, '.mindi-'));
   try {
-    const initrd = join(work, 'initrd.img');
-    const cpios = manifest.segments.flatMap(({ format, name }) => (format === 'cpio' ? [segments.get(name)] : []));
-    await concatenate(
-      cpios.map((segment) => segment?.path ?? ''),
-      initrd,
-    );
     const stage2 = manifest.segments.find(({ onMedium }) => onMedium) && segments.get('stage2');
-    const id = hashOf([manifest.kernel.sha256, [...segments.values()].map(({ sha256 }) => sha256)]);
-    const parts: Omit<MediumParts, 'out'> = {
+    const parts: Omit<MediumParts, 'out' | 'id' | 'initrd'> = {
       volumeId: volumeId(manifest.name),
       epoch: manifest.epoch,
-      id,
       kernel,
-      initrd,
       stage2: stage2 ?? null,
       extraFiles: files,
-      identities: {
-        [kernel]: manifest.kernel.sha256,
-        [initrd]: hashOf(cpios.map((segment) => segment?.sha256)),
-        ...(stage2 ? { [stage2.path]: stage2.sha256 } : {}),
-      },
       secret,
+      url: profile.netboot.url,
       menu: menuModel({
         name: manifest.name,
         generator: manifest.generator,
@@ -89,13 +81,41 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
     const pathOf = (medium: Medium) => join(out, WRITERS[medium].file(manifest.name));
     for (const medium of inOrder(profile.media as Medium[])) {
       const { write, from } = WRITERS[medium];
-      await write({ ...parts, out: pathOf(medium), ...(from ? { from: pathOf(from) } : {}) }, profile);
+      const { initrd, identity } = await makeInitrd(inputs, medium, work);
+      const identities = {
+        [kernel]: manifest.kernel.sha256,
+        [initrd]: identity,
+        ...(stage2 ? { [stage2.path]: stage2.sha256 } : {}),
+      };
+      const id = hashOf([manifest.kernel.sha256, identity, stage2?.sha256]);
+      const whole = { ...parts, id, initrd, identities, out: pathOf(medium) };
+      await write({ ...whole, ...(from ? { from: pathOf(from) } : {}) }, profile);
       paths.push(pathOf(medium));
     }
     return paths;
   } finally {
     await fs.remove(work);
   }
+}
+
+/** A medium's initrd in the directory `work`, and a hash of what decides its bytes. Media with the same parts share one. */
+async function makeInitrd({ planned, segments }: MediaInputs, medium: Medium, work: string) {
+  const cpios = initrdOf(planned.manifest, medium).map(({ name }) => segments.get(name));
+  const identity = hashOf(cpios.map((segment) => segment?.sha256));
+  const initrd = join(work, `${identity}.img`);
+  const paths = cpios.map((segment) => segment?.path ?? '');
+  if (!(await fs.pathExists(initrd))) await concatenate(paths, initrd);
+  return { initrd, identity };
+}
+
+/** An image's size and hash; of a folder all its bytes and the hash of the list that has the hash of each. */
+export async function hashMedium(path: string): Promise<Output> {
+  if (!(await fs.stat(path)).isDirectory()) return { path, ...(await hashFile(path)) };
+  const names = await fs.readdir(path, { recursive: true, encoding: 'utf8' });
+  const stats = await Promise.all(names.map((name) => fs.stat(join(path, name))));
+  const size = stats.reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
+  const list = join(path, SUMS.list);
+  return { path, size, sha256: (await hashFile(list)).sha256, list };
 }
 
 /** @throws MindiError `output.unwritable` */

@@ -1,9 +1,9 @@
 import type { Contents, Entry, Manifest, Reason, Segment } from '../contract/manifest.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { formatMountlist } from '../contract/mountlist-file.ts';
-import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
+import { type NetbootConfig, PATHS, type RescueConfig } from '../contract/rescue-config.ts';
 import type { KernelTree } from './kernel/source.ts';
-import { arrange, madeFile, type Piece } from './piece.ts';
+import { arrange, joined, madeFile, type Piece } from './piece.ts';
 import type { Profile } from './profile/load.ts';
 
 /** Everything the plan is made from: `gather.ts` reads it from the host, tests make it up. */
@@ -26,6 +26,8 @@ export interface PlanInputs {
   essentialModules: Piece;
   /** All other modules, all the metadata, firmware. */
   modules: Piece;
+  /** For a medium that is started from the network: modules and firmware of network cards, metadata of these and the essential. */
+  network: Piece | null;
   tools: Piece;
   mountlist: Mountlist | null;
 }
@@ -47,7 +49,8 @@ export const STAGE2_ON_MEDIUM = 'mindi/stage2.squashfs';
 export function plan(inputs: PlanInputs): Plan {
   const { profile, kernel } = inputs;
   const host = hostPiece(inputs);
-  const segments = [...initrdSegments(inputs), ...secondStage(inputs), hostSegment(host)];
+  const network = networkPiece(inputs);
+  const segments = [...initrdSegments(inputs), ...networkSegment(network), ...secondStage(inputs), hostSegment(host)];
   const manifest: Manifest = {
     format: 1,
     name: profile.name,
@@ -63,7 +66,7 @@ export function plan(inputs: PlanInputs): Plan {
     segments,
   };
   const { base, runtime, microcode, essentialModules, modules, tools } = inputs;
-  const pieces = [base, runtime, microcode, essentialModules, modules, tools, host];
+  const pieces = [base, runtime, microcode, essentialModules, modules, network, tools, host];
   const contents: Contents = new Map(pieces.flatMap((piece) => [...piece.contents]));
   return { manifest, contents, config: rescueConfig(inputs), notes: [] };
 }
@@ -80,6 +83,21 @@ function initrdSegments(inputs: PlanInputs): Segment[] {
       embedded(PATHS.runtimeImage, 'runtime-image', { rule: `runtime: ${inputs.profile.runtime}` }),
     ]),
   ];
+}
+
+/** What a medium started from the network needs before it has its second stage. */
+function networkPiece({ network, profile }: PlanInputs): Piece {
+  if (!network) return { entries: [], contents: new Map() };
+  const piece = joined(network);
+  const config: NetbootConfig = { format: 1, url: profile.netboot.url };
+  madeFile(piece, PATHS.netboot, `${JSON.stringify(config, null, 1)}\n`, [{ rule: 'media: netboot' }]);
+  return piece;
+}
+
+/** Behind the modules of every medium, because its metadata take the place of theirs. */
+function networkSegment({ entries }: Piece): Segment[] {
+  if (entries.length === 0) return [];
+  return [{ ...cpio('net-modules', LEVELS.modules, entries), media: ['netboot'] }];
 }
 
 /**
@@ -127,6 +145,7 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     essential,
     restore: { mode: profile.restore.mode, source: profile.restore.source },
     keymap: profile.access.keymap,
+    ip: profile.network.ip,
   };
 }
 

@@ -13,14 +13,15 @@ interface Options {
 export function buildCommand(): Command {
   return new Command('build')
     .description('build the media a profile names')
-    .argument('<profile>', 'a built-in profile (standalone, usb, minimal) or a YAML file')
+    .argument('<profile>', 'a built-in profile (standalone, usb, netboot, minimal) or a YAML file')
     .option('--out <dir>', 'where the images go; made with its parents when it is not there', 'out')
     .option('--sign <key>', "sign manifest and sums: minisign's secret key, or an OpenSSH key")
     .option('--json', 'print what was made as JSON')
     .addHelpText(
       'after',
       `
-An image that is there already is replaced only when the new one is whole. Every file in DIR is byte for byte the same
+An image that is there already is replaced only when the new one is whole; the folder of a netboot medium only when all
+in it is mindi's. Every file in DIR is byte for byte the same
 for the same inputs; set SOURCE_DATE_EPOCH to choose the time written on the media.
 
 Beside the images: NAME.manifest.json (every file, its hash, package and version), NAME.cdx.json (the same packages as a

@@ -39,6 +39,7 @@ const TITLES: Record<Check['need'], string> = {
   usb: 'For USB images',
   kernel: 'For kernels from packages',
   boot: 'For mindi boot',
+  netboot: 'For the medium netboot and mindi serve',
   medium: 'Taken onto the medium when they are here',
 };
 

@@ -11,6 +11,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./plan.ts')).planCommand(),
   async () => (await import('./boot.ts')).bootCommand(),
   async () => (await import('./write.ts')).writeCommand(),
+  async () => (await import('./serve.ts')).serveCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./drivers.ts')).driversCommand(),
   async () => (await import('./explain.ts')).explainCommand(),

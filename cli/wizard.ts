@@ -12,6 +12,7 @@ const MEDIUM_QUESTIONS: Record<Medium, { text: string; expected: boolean }> = {
     text: 'Shall I make a bootable tape image? (For drives with One Button Disaster Recovery.)',
     expected: false,
   },
+  netboot: { text: 'Shall I make a folder to start machines from over the network?', expected: false },
 };
 
 export interface WizardOptions {

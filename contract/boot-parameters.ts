@@ -24,7 +24,7 @@ interface NamedModeParameter extends ParameterBase {
   kind: 'word';
 }
 interface ValueParameter extends ParameterBase {
-  sets: 'keymap' | 'ip' | 'iso' | 'deny' | 'force' | 'wait';
+  sets: 'keymap' | 'ip' | 'iso' | 'bootif' | 'server' | 'stage2' | 'deny' | 'force' | 'wait';
   kind: Exclude<Kind, 'flag'>;
 }
 interface SwitchParameter extends ParameterBase {
@@ -81,7 +81,27 @@ export const BOOT_PARAMETERS: readonly BootParameter[] = [
     aliases: ['ip'],
     sets: 'ip',
     kind: 'word',
-    about: 'dhcp, or NIC:dhcp: bring the network up at boot.',
+    about: 'dhcp, NIC:dhcp or CLIENT:SERVER:GATEWAY:NETMASK: bring the network up at boot.',
+  },
+  {
+    name: 'mindi.bootif',
+    aliases: ['BOOTIF'],
+    sets: 'bootif',
+    kind: 'word',
+    about: 'Hardware address of the network card to use, as boot loaders write it: 01-aa-bb-cc-dd-ee-ff.',
+  },
+  {
+    name: 'mindi.server',
+    sets: 'server',
+    kind: 'word',
+    about: 'Address of the boot server, which has the second stage when nothing else is said.',
+  },
+  {
+    name: 'mindi.stage2',
+    sets: 'stage2',
+    kind: 'word',
+    about:
+      'Where to fetch the second stage: http://…, tftp://… or nfs:SERVER:/PATH of the netboot folder, or its path on the boot server.',
   },
   {
     name: 'mindi.iso',
@@ -128,6 +148,10 @@ export interface BootParameters {
   check: boolean;
   /** Path on a file system that is not known yet. */
   iso: string | null;
+  /** As written. */
+  bootif: string | null;
+  server: string | null;
+  stage2: string | null;
   /** Modules never loaded, and modules loaded first, as written. */
   deny: string[];
   force: string[];
@@ -156,6 +180,9 @@ export function parseBootParameters(commandLine: string): BootParameters {
     ip: null,
     check: false,
     iso: null,
+    bootif: null,
+    server: null,
+    stage2: null,
     deny: [],
     force: [],
     wait: null,

@@ -64,8 +64,15 @@ export interface Segment {
   level: number | null;
   /** Where a squashfs lies on the medium, e.g. `mindi/stage2.squashfs`; absent when only embedded in another segment. */
   onMedium?: string;
+  /** The media whose initrd has it, by the profile's words; every medium's when absent. */
+  media?: readonly string[];
   /** Sorted by path, parents before children, no duplicates. */
   entries: Entry[];
+}
+
+/** The parts of one medium's initrd, in their order. */
+export function initrdOf({ segments }: Manifest, medium: string): Segment[] {
+  return segments.filter(({ format, media }) => format === 'cpio' && (media?.includes(medium) ?? true));
 }
 
 export interface KernelFacts {

@@ -21,7 +21,10 @@ export interface ReadyReport {
   tapes: { name: string; model: string }[];
   /** MemTotal and MemAvailable of /proc/meminfo, MiB. */
   memory: { total: number; available: number };
-  /** Where the second stage came from: device node, device node and ISO file (`/dev/sda1:/mindi.iso`), `ram` when it was copied from one, `initrd`, or null when it was not found. */
+  /**
+   * Where the second stage came from: device node, device node and ISO file (`/dev/sda1:/mindi.iso`), `ram` when it was
+   * copied from one, `initrd`, a URL, or null when it was not found.
+   */
   medium: string | null;
   /**
    * true: the medium's manifest is signed by the key of the profile. false: something of the medium is not what was

@@ -42,6 +42,13 @@ export interface SecondStage {
   sha256: string;
 }
 
+/** Where a medium started from the network finds its second stage. */
+export interface NetbootConfig {
+  format: 1;
+  /** As `netboot.url` of the profile: where the folder is. null: on the server that gave the boot image. */
+  url: string | null;
+}
+
 export const RESTORE_MODES = ['interactive', 'expert', 'compare', 'nuke'] as const;
 export type RestoreMode = (typeof RESTORE_MODES)[number];
 
@@ -49,6 +56,8 @@ export type RestoreMode = (typeof RESTORE_MODES)[number];
 export const PATHS = {
   config: '/etc/mindi/config.json',
   mountlist: '/etc/mindi/mountlist.txt',
+  /** NetbootConfig; only in the initrd that is started from the network. */
+  netboot: '/etc/mindi/netboot.json',
   mountlistYaml: '/etc/mindi/mountlist.yaml',
   /** The squashfs with node (or bun) and its libraries, inside the initrd; the shim loop-mounts it. */
   runtimeImage: '/runtime.squashfs',

@@ -15,13 +15,21 @@ export interface Boot {
   modules: KernelModules;
   /** Devices that ask for a driver, as far as they have appeared. */
   devices: Device[];
-  /** Where the second stage is: a device node, `ram` or `initrd`; null as long as it is not there. */
+  /** Where the second stage is: a device node, `ram`, `initrd` or a URL; null as long as it is not there. */
   medium: string | null;
   /** As ReadyReport says. */
   trusted: boolean | null;
   check: CheckReport | null;
+  /** The network that was set up at boot; null as long as there is none. */
+  network: Network | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];
+}
+
+export interface Network {
+  nic: string;
+  /** Address of the server that started the machine, where DHCP or the boot loader named one. */
+  server: string | null;
 }
 
 /** One step of the boot. It throws only for what it did not expect; that too becomes a problem and the next step follows. */

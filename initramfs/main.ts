@@ -56,6 +56,7 @@ async function start(): Promise<Boot> {
     modules,
     devices: [],
     medium: null,
+    network: null,
     trusted: null,
     check: null,
     problems,

@@ -41,7 +41,7 @@ async function tryCandidate(boot: Boot, stage: SecondStage, { device }: Candidat
   tell(boot, `found the medium: ${from}`);
   const file = join(PATHS.medium, stage.path);
   const copy = boot.parameters.toRam ? await startCopy(boot, stage) : null;
-  if (!(await take(boot, stage, file, from, copy))) return unmountMedium();
+  if (!(await take(boot, stage, file, from, { copy }))) return unmountMedium();
   await checkTrust(boot);
   if (boot.medium === 'ram') await leaveMedium(boot, from);
   else if (copy) stays(boot, 'the memory was full midway');
@@ -70,22 +70,28 @@ export async function takeFromInitrd(boot: Boot, stage: SecondStage): Promise<vo
   await take(boot, stage, PATHS.stage2Image, 'initrd');
 }
 
-/** @param copy where it is copied to while it is read, and used from then */
-async function take(
+interface TakeOptions {
+  /** Where it is copied to while it is read, and used from then. */
+  copy?: RamCopy | null;
+  /** What to do when it is not the right one. */
+  advice?: string;
+}
+
+const WRITE_AGAIN = 'The medium or its drive is damaged; write it again.';
+
+/** Checks the second stage in `file` and puts it over /usr. What is wrong with it becomes a problem. */
+export async function take(
   boot: Boot,
   stage: SecondStage,
   file: string,
   from: string,
-  copy: RamCopy | null = null,
+  { copy = null, advice = WRITE_AGAIN }: TakeOptions = {},
 ): Promise<boolean> {
   const wrong = existsSync(file) ? await verify(file, stage, progress(boot), copy?.write) : 'it is not there';
   const inRam = (await copy?.finish()) ?? null;
   if (wrong) {
     if (inRam) await copy?.discard();
-    problem(
-      boot,
-      `The second stage on ${from} is not used: ${wrong}. The medium or its drive is damaged; write it again.`,
-    );
+    problem(boot, `The second stage on ${from} is not used: ${wrong}. ${advice}`);
     return false;
   }
   const failure = await mountStage(boot, inRam ?? file);

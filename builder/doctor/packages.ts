@@ -5,10 +5,11 @@ import { type Distro, thisDistro } from './distro.ts';
 type PackageNames = Partial<Record<Distro, string>>;
 
 /**
- * `build`: every build needs it. `usb`: USB images need it. `kernel`: builds need it where the kernel comes from a package. `boot`: `mindi boot`
- * needs it. `medium`: goes onto the medium when it is here.
+ * `build`: every build needs it. `usb`: USB images need it. `netboot`: that medium and `mindi serve` need it. `kernel`:
+ * builds need it where the kernel comes from a package. `boot`: `mindi boot` needs it. `medium`: goes onto the medium
+ * when it is here.
  */
-export type Need = 'build' | 'usb' | 'kernel' | 'boot' | 'medium';
+export type Need = 'build' | 'usb' | 'netboot' | 'kernel' | 'boot' | 'medium';
 
 export interface Provision {
   /** What people call it. */
@@ -208,6 +209,20 @@ export const PROVISIONS: readonly Provision[] = [
     need: 'medium',
     purpose: 'the memory test of the boot menus',
     packages: { debian: 'memtest86+', fedora: 'memtest86+', arch: 'memtest86+' },
+  },
+  {
+    name: 'pxelinux.0',
+    files: ['/usr/lib/PXELINUX/pxelinux.0', '/usr/share/syslinux/pxelinux.0', '/usr/lib/syslinux/bios/pxelinux.0'],
+    need: 'netboot',
+    purpose: 'starts machines from the network by BIOS',
+    packages: { ...same('syslinux'), debian: 'pxelinux', fedora: 'syslinux-nonlinux' },
+  },
+  {
+    name: 'dnsmasq',
+    programs: ['dnsmasq'],
+    need: 'netboot',
+    purpose: 'DHCP and TFTP of `mindi serve`',
+    packages: { ...same('dnsmasq'), debian: 'dnsmasq-base' },
   },
   medium('LVM', ['lvm', 'pvs', 'vgcfgrestore'], 'logical volumes', same('lvm2')),
   medium('dmsetup', ['dmsetup'], 'device-mapper', { ...same('device-mapper'), debian: 'dmsetup' }),

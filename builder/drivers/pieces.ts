@@ -15,8 +15,11 @@ import { type Selection, selectDrivers } from './selection.ts';
 
 /** What mindi's init needs, whatever the profile chooses. */
 export const OWN_SET = 'medium';
+/** What the first stage needs besides when it is started from the network. */
+const NETWORK_SET = 'netboot';
 
-export interface DriverPieces extends Pick<PlanInputs, 'essential' | 'microcode' | 'essentialModules' | 'modules'> {
+export interface DriverPieces
+  extends Pick<PlanInputs, 'essential' | 'microcode' | 'essentialModules' | 'modules' | 'network'> {
   /** What became of each firmware file. */
   firmware: FirmwareFate[];
   /** What became of the names the profile uses. */
@@ -35,37 +38,63 @@ export async function selectionOf(
   { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
   modulesDir: string,
   filesystems: () => Promise<string[] | null> = async () => null,
+  more: readonly string[] = [],
 ): Promise<Selection> {
   const { include, exclude, migrateTo } = drivers;
   const machines = await machinesOf(drivers, where);
   const scope = machines && { scope: { machines, filesystems: await filesystems() } };
-  const sets = [...drivers.sets, OWN_SET];
+  const sets = [...drivers.sets, OWN_SET, ...more];
   const place = (list: string, index: number) => where(['drivers', list, index]);
   return await selectDrivers({ modulesDir, sets, include, exclude, migrateTo, ...scope, where: place });
 }
 
 /** What a profile's `drivers:` brings of a kernel: modules, their metadata and firmware, by stage. */
 export async function driverPieces(
-  { drivers, where }: Pick<Profile, 'drivers' | 'where'>,
+  { drivers, media, where }: Pick<Profile, 'drivers' | 'media' | 'where'>,
   kernel: Pick<KernelTree, 'release' | 'modulesDir'>,
   hashes: FileHashes,
   { say, filesystems = async () => null }: DriverOptions = {},
 ): Promise<DriverPieces> {
   const { release } = kernel;
   const selection = await selectionOf({ drivers, where }, kernel.modulesDir, filesystems);
-  const [first, others, firmware] = await Promise.all([
+  const withNetwork = media.includes('netboot')
+    ? await selectionOf({ drivers, where }, kernel.modulesDir, filesystems, [NETWORK_SET])
+    : null;
+  const options = { release, hashes, where, say };
+  const [first, others, firmware, network] = await Promise.all([
     modulePiece(selection.essential, selection, release, hashes),
     modulePiece(selection.stage2, selection, release, hashes),
-    firmwareOf(drivers, selection, { release, hashes, where, say }),
+    firmwareOf(drivers, selection, options),
+    withNetwork && networkPiece(drivers, selection, withNetwork, options),
   ]);
   return {
     essential: selection.load,
     microcode: firmware.microcode,
     essentialModules: joined(first, metadataPiece(selection.metadata.essential, release), firmware.essential),
     modules: joined(others, metadataPiece(selection.metadata.all, release), firmware.others),
+    network,
     firmware: firmware.fates,
     fates: selection.fates,
   };
+}
+
+/** What the first stage lacks to reach the network; the modules.* files are of all it then has. */
+async function networkPiece(
+  { firmware }: Profile['drivers'],
+  { essential }: DriverSelection,
+  selection: Selection,
+  options: FirmwareOptions,
+): Promise<Piece> {
+  const { release, hashes } = options;
+  const there = new Set(essential);
+  const names = selection.essential.filter((name) => !there.has(name));
+  const asking = new Set(names);
+  const wanted = selection.firmware.filter(({ wantedBy }) => wantedBy.some((name) => asking.has(name)));
+  const [modules, taken] = await Promise.all([
+    modulePiece(names, selection, release, hashes),
+    firmwareOf({ firmware, microcode: 'none' }, { firmware: wanted, essential: names }, options),
+  ]);
+  return joined(modules, metadataPiece(selection.metadata.essential, release), taken.essential);
 }
 
 interface FirmwareOptions {

@@ -12,7 +12,7 @@ const closed = { additionalProperties: false } as const;
 export const INHERITED = '...';
 
 /** What `mindi build` can write; each is one file in boot/. */
-export const MEDIA = ['iso', 'usb', 'obdr'] as const;
+export const MEDIA = ['iso', 'usb', 'obdr', 'netboot'] as const;
 export type Medium = (typeof MEDIA)[number];
 
 const strings = (description: string) =>
@@ -155,7 +155,7 @@ export const ProfileSchema = Type.Object(
         minItems: 1,
         uniqueItems: true,
         description:
-          'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick), usb (NAME.img, a stick that can be written to), obdr (NAME.iso, and NAME.tap, the tape a drive starts it from)',
+          'what is written: iso (NAME.iso, for CD, DVD and, by dd, a USB stick), usb (NAME.img, a stick that can be written to), obdr (NAME.iso, and NAME.tap, the tape a drive starts it from), netboot (a folder to serve by TFTP and HTTP)',
       }),
     ),
     usb: section('the USB image', {
@@ -215,6 +215,14 @@ export const ProfileSchema = Type.Object(
     }),
     network: section('the network of the rescue system', {
       ip: Type.Optional(Type.Enum(['none', 'dhcp'], { description: 'dhcp: bring the network up at boot' })),
+    }),
+    netboot: section('the medium that machines start from the network', {
+      url: Type.Optional(
+        textOrNull(
+          'where the folder will be: http://…, https://…, tftp://…, nfs://SERVER/PATH or nfs:SERVER:/PATH; null: on the server that boots the machine, by HTTP on port 80, else by TFTP',
+          { pattern: '^((https?|tftp|nfs)://[!-#%-~]+|nfs:[A-Za-z0-9.-]+:/[!-#%-~]*)$' },
+        ),
+      ),
     }),
     access: section('how a person gets at the rescue system', {
       keymap: Type.Optional(

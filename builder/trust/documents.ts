@@ -14,6 +14,8 @@ export interface Output {
   size: number;
   /** Hex. */
   sha256: string;
+  /** Of a folder: path of the list of its files' hashes, whose own hash `sha256` is. */
+  list?: string;
 }
 
 /** What goes onto every medium so that it can be recognised as what was built. */
@@ -48,7 +50,7 @@ export async function writeDocuments(
     ...(await written(place('manifest.json'), manifest.document, signature)),
     ...(await written(place('cdx.json'), sbom, null)),
   ];
-  const list = [...media, ...covered].map(({ path, sha256 }) => ({ path: relative(out, path), sha256 }));
+  const list = [...media, ...covered].map(({ path, list = path, sha256 }) => ({ path: relative(out, list), sha256 }));
   const sums = document(formatSums(list.sort((a, b) => (a.path < b.path ? -1 : 1))));
   const path = place('sha256sums');
   return [...covered, ...(await written(path, sums, await signed({ name: basename(path), bytes: sums.bytes })))];

@@ -6,6 +6,7 @@ import { essentialModules } from './essential-modules.ts';
 import { keymap } from './keymap.ts';
 import { medium } from './medium.ts';
 import { mounts } from './mounts.ts';
+import { netboot } from './netboot.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
 
@@ -14,6 +15,7 @@ export const STEPS: readonly Step[] = [
   mounts,
   essentialModules,
   firstDevices,
+  netboot,
   medium,
   allDevices,
   keymap,

@@ -17,7 +17,7 @@ export const medium: Step = {
     const stage = boot.config.stage2;
     if (!stage) return;
     const before = boot.problems.length;
-    boot.medium = placedBefore(stage);
+    boot.medium ??= placedBefore(stage);
     if (boot.medium !== null) return checkTrust(boot);
     if (stage.where === 'initrd') await takeFromInitrd(boot, stage);
     else await waitForMedium(boot, stage);

@@ -51,7 +51,7 @@ async function planFor(name: string, kernelName: KernelName): Promise<Plan> {
   };
   // Firmware is of the building machine, too.
   const drivers = { ...profile.drivers, firmware: 'none' as const };
-  const pieces = await driverPieces({ drivers, where: profile.where }, kernel, new FileHashes());
+  const pieces = await driverPieces({ ...profile, drivers }, kernel, new FileHashes());
   return plan({
     profile,
     generator: 'mindi',

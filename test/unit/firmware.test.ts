@@ -325,6 +325,7 @@ describe('microcode', () => {
       essential: [],
       mountlist: null,
       microcode: nothing,
+      network: null,
       ...pieces,
     };
     const without = plan(inputs).manifest.segments.map(({ name }) => name);

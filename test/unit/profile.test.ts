@@ -153,7 +153,7 @@ describe('a profile that is wrong', () => {
         hint: It belongs under drivers: or tools:
       mistakes.yaml:10:14: media has "iso" twice
       mistakes.yaml:10:19: media[2] cannot be "floppy"
-        hint: It is one of: iso, usb, obdr.
+        hint: It is one of: iso, usb, obdr, netboot.
       mistakes.yaml:11:1: mountlist.file is missing
         hint: file: a mountlist written before by \`mindi makemountlist\`.
       mistakes.yaml:11:14: unknown key "fil" in mountlist

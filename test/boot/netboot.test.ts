@@ -1,0 +1,166 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, copyFile, cp, open, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { NetworkCard } from '../../boot/controllers.ts';
+import { startMachine } from '../../boot/qemu.ts';
+import { build } from '../../builder/build.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { findReady, type ReadyReport } from '../../contract/report.ts';
+import type { Lab } from './lab.ts';
+
+/** Longer than any boot takes under software emulation on a busy machine. */
+const PATIENCE = 200;
+const ROOT = join(import.meta.dirname, '../..');
+
+let work: Scratch;
+let folder: string;
+
+beforeAll(async () => {
+  work = await scratch('test');
+  await chmod(work.path, 0o755);
+  folder = await netboot('plain', null);
+});
+afterAll(() => work[Symbol.asyncDispose]());
+
+/** A netboot folder with few tools, whose second stage is at `url`. */
+async function netboot(name: string, url: string | null): Promise<string> {
+  const file = join(work.path, `${name}.yaml`);
+  const lines = ['name: lab', 'extends: netboot', 'mountlist: none', 'tools: { sets: [base] }'];
+  await writeFile(file, [...lines, `netboot: { url: ${JSON.stringify(url)} }`, ''].join('\n'));
+  const { media } = await build(await loadProfile(file), join(work.path, name));
+  return media[0]?.path ?? '';
+}
+
+/** Starts a machine from the folder by pxelinux over TFTP, to its ready line. */
+async function pxe(model: string, from: string): Promise<{ report: ReadyReport; text: string }> {
+  const card: NetworkCard = { model, folder: from, bootFile: 'pxelinux.0' };
+  await using machine = await startMachine({ card });
+  await machine.waitForText('Starting the marked entry', PATIENCE);
+  machine.type('\r');
+  const report = await machine.waitFor('the ready line', findReady, PATIENCE);
+  return { report, text: machine.text };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Waits until a server has written that into its log. */
+async function logged(file: string, words: string): Promise<void> {
+  const look = async () => expect(await readFile(file, 'utf8')).toContain(words);
+  await vi.waitFor(look, { timeout: 60_000, interval: 200 });
+}
+
+describe('pxelinux over TFTP', () => {
+  test('virtio: with no HTTP server the second stage comes by TFTP, too', async () => {
+    const { report } = await pxe('virtio-net-pci', folder);
+    expect(report).toMatchObject({ name: 'lab', mode: 'interactive', problems: [], missing: [] });
+    expect(report.medium).toBe('tftp://10.0.2.2/mindi/stage2.squashfs');
+    expect(report.nics).toMatchObject([{ driver: 'virtio_net', link: true }]);
+  });
+
+  test('e1000: the second stage from the URL of the profile, which `mindi serve --http-only` gives out', async () => {
+    const port = await freePort();
+    const url = `http://10.0.2.2:${port}/`;
+    const own = await netboot('http', url);
+    const options = ['--http-only', '--listen', '127.0.0.1', '--http-port', String(port)];
+    const server = spawn(join(ROOT, 'bin/mindi.js'), ['serve', own, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const exit = once(server, 'exit');
+    let log = '';
+    server.stderr.on('data', (chunk: Buffer) => {
+      log += chunk;
+    });
+    try {
+      const { report } = await pxe('e1000', own);
+      expect(report).toMatchObject({ medium: `${url}mindi/stage2.squashfs`, problems: [], missing: [] });
+      expect(report.nics).toMatchObject([{ driver: 'e1000' }]);
+    } finally {
+      server.kill('SIGINT');
+    }
+    expect(await exit).toEqual([0, null]);
+    expect(log).toMatch(/GET \/mindi\/stage2.squashfs 200 \d+ bytes/);
+    expect(log).toMatch(/mindi: stopped\n$/);
+  });
+
+  test('a flipped byte in the second stage: it is refused, and the system is up without it', async () => {
+    const bad = join(work.path, 'bad');
+    await cp(folder, bad, { recursive: true });
+    const file = await open(join(bad, 'mindi/stage2.squashfs'), 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, 1 << 20);
+    await file.write(Buffer.of(~(byte[0] ?? 0) & 255), 0, 1, 1 << 20);
+    await file.close();
+    const { report } = await pxe('virtio-net-pci', bad);
+    expect(report.medium).toBeNull();
+    expect(report.problems[0]).toMatch(
+      /^The second stage on tftp:\S+ is not used: its checksum is \w{64} instead of \w{64}\. The file on the server is damaged/,
+    );
+  });
+
+  test('the second stage in place on an NFS server', async () => {
+    const port = await freePort();
+    const own = await netboot('nfs', `nfs://10.0.2.2:${port}/netboot`);
+    const config = join(work.path, 'ganesha.conf');
+    await writeFile(config, ganesha(own, port));
+    const logFile = join(work.path, 'ganesha.log');
+    const server = spawn('ganesha.nfsd', ['-F', '-f', config, '-L', logFile, '-p', join(work.path, 'ganesha.pid')]);
+    try {
+      await logged(logFile, 'NFS SERVER INITIALIZED');
+      const { report } = await pxe('virtio-net-pci', own);
+      expect(report).toMatchObject({ problems: [], medium: `nfs://10.0.2.2:${port}/netboot/mindi/stage2.squashfs` });
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+});
+
+function ganesha(path: string, port: number): string {
+  return `NFS_CORE_PARAM { Protocols = 4; Enable_RQUOTA = false; Enable_NLM = false; Enable_UDP = false; NFS_Port = ${port}; Bind_addr = 127.0.0.1; Plugins_Dir = "/usr/lib/x86_64-linux-gnu/ganesha/"; }
+NFS_KRB5 { Active_krb5 = false; }
+NFSV4 { Grace_Period = 1; RecoveryRoot = "${work.path}"; }
+EXPORT { Export_Id = 1; Path = "${path}"; Pseudo = "/netboot"; Access_Type = RO; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }
+`;
+}
+
+describe('`mindi serve` in a network of its own', () => {
+  /** The lab runs in a network namespace, so that its DHCP server reaches nobody else. */
+  async function lab(firmware: string, dhcp: string): Promise<Lab> {
+    const script = join(import.meta.dirname, 'lab.ts');
+    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp];
+    const { stdout } = await promisify(execFile)('unshare', argv, { maxBuffer: 1 << 24 });
+    return JSON.parse(stdout) as Lab;
+  }
+
+  test('UEFI by PXE: address, GRUB, kernel and initrd from dnsmasq, the second stage by HTTP', async () => {
+    const { report, log } = await lab('uefi', 'alone');
+    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs' });
+    for (const file of ['grubnetx64.efi', 'grub/grub.cfg', 'vmlinuz', 'initrd.img'])
+      expect(log).toContain(`sent ${folder}/${file} to 10.9.0.111`);
+  });
+
+  test('BIOS by iPXE and HTTP, beside a DHCP server that knows nothing of it', async () => {
+    const { report, log } = await lab('bios', 'beside');
+    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs' });
+    expect(log).toContain('PXE(switch) 52:54:00:12:34:56 proxy');
+    for (const file of ['boot.ipxe', 'vmlinuz', 'initrd.img', 'mindi/stage2.squashfs'])
+      expect(log.join('\n')).toMatch(new RegExp(`GET /${file} 200 \\d+ bytes`));
+  });
+});
+
+test('the folder is byte for byte the same when it is built again, and replaces only what is ours', async () => {
+  const before = await readFile(join(folder, 'sha256sums'), 'utf8');
+  await netboot('plain', null);
+  expect(await readFile(join(folder, 'sha256sums'), 'utf8')).toBe(before);
+  await copyFile(join(folder, 'README.txt'), join(folder, 'pxelinux.cfg/01-52-54-00-12-34-56'));
+  await expect(netboot('plain', null)).rejects.toMatchObject({ code: 'netboot.not-ours' });
+  expect(await readFile(join(folder, 'sha256sums'), 'utf8')).toBe(before);
+});
