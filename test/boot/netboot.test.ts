@@ -36,12 +36,12 @@ async function netboot(name: string, url: string | null): Promise<string> {
   return media[0]?.path ?? '';
 }
 
-/** Starts a machine from the folder by pxelinux over TFTP, to its ready line. */
-async function pxe(model: string, from: string): Promise<{ report: ReadyReport; text: string }> {
+/** Starts a machine from the folder by pxelinux over TFTP, with the default entry or that of the key, to its ready line. */
+async function pxe(model: string, from: string, key = ''): Promise<{ report: ReadyReport; text: string }> {
   const card: NetworkCard = { model, folder: from, bootFile: 'pxelinux.0' };
   await using machine = await startMachine({ card });
   await machine.waitForText('Starting the marked entry', PATIENCE);
-  machine.type('\r');
+  machine.type(`${key}\r`);
   const report = await machine.waitFor('the ready line', findReady, PATIENCE);
   return { report, text: machine.text };
 }
@@ -68,7 +68,7 @@ describe('pxelinux over TFTP', () => {
     expect(report.nics).toMatchObject([{ driver: 'virtio_net', link: true }]);
   });
 
-  test('e1000: the second stage from the URL of the profile, which `mindi serve --http-only` gives out', async () => {
+  test('e1000: all of the medium from the URL of the profile, which `mindi serve --http-only` gives out, and checked', async () => {
     const port = await freePort();
     const url = `http://10.0.2.2:${port}/`;
     const own = await netboot('http', url);
@@ -80,9 +80,11 @@ describe('pxelinux over TFTP', () => {
       log += chunk;
     });
     try {
-      const { report } = await pxe('e1000', own);
+      const { report } = await pxe('e1000', own, 'k');
       expect(report).toMatchObject({ medium: `${url}mindi/stage2.squashfs`, problems: [], missing: [] });
       expect(report.nics).toMatchObject([{ driver: 'e1000' }]);
+      expect(report.check).toMatchObject({ whole: true });
+      expect(report.check?.files).toBeGreaterThan(20);
     } finally {
       server.kill('SIGINT');
     }
@@ -157,10 +159,10 @@ describe('`mindi serve` in a network of its own', () => {
 });
 
 test('the folder is byte for byte the same when it is built again, and replaces only what is ours', async () => {
-  const before = await readFile(join(folder, 'sha256sums'), 'utf8');
+  const before = await readFile(join(folder, 'mindi/sha256sums'), 'utf8');
   await netboot('plain', null);
-  expect(await readFile(join(folder, 'sha256sums'), 'utf8')).toBe(before);
+  expect(await readFile(join(folder, 'mindi/sha256sums'), 'utf8')).toBe(before);
   await copyFile(join(folder, 'README.txt'), join(folder, 'pxelinux.cfg/01-52-54-00-12-34-56'));
   await expect(netboot('plain', null)).rejects.toMatchObject({ code: 'netboot.not-ours' });
-  expect(await readFile(join(folder, 'sha256sums'), 'utf8')).toBe(before);
+  expect(await readFile(join(folder, 'mindi/sha256sums'), 'utf8')).toBe(before);
 });

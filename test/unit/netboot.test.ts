@@ -53,17 +53,19 @@ describe('netboot folder', () => {
     } finally {
       process.umask(before);
     }
-    await run('sha256sum', ['-c', '--strict', 'sha256sums'], { cwd: at('out/netboot') });
+    await run('sha256sum', ['-c', '--strict', 'mindi/sha256sums'], { cwd: at('out/netboot') });
     const files = await readdir(at('out/netboot'), { recursive: true });
     const modes = await Promise.all(files.map(async (name) => (await stat(at('out/netboot', name))).mode & 0o777));
     expect([...new Set(modes)].sort()).toEqual([0o644, 0o755]);
     expect(await readdir(at('out'))).toEqual(['netboot']);
-    const listed = (await config('sha256sums'))
+    const listed = (await config('mindi/sha256sums'))
       .trimEnd()
       .split('\n')
       .map((line) => line.slice(66));
     expect(listed).toEqual([...listed].sort());
-    expect(listed).toHaveLength(files.length - ['sha256sums', 'mindi', 'grub', 'pxelinux.cfg', 'examples'].length);
+    expect(listed).toHaveLength(
+      files.length - ['mindi/sha256sums', 'mindi', 'grub', 'pxelinux.cfg', 'examples'].length,
+    );
   });
 
   it('has the same entries, texts and parameters for pxelinux, GRUB and iPXE', async () => {
@@ -105,14 +107,14 @@ describe('netboot folder', () => {
   it('replaces its own folder, and none with anything of a person in it', async () => {
     await mkdir(at('out/netboot'), { recursive: true });
     await makeNetboot(await parts());
-    const first = await config('sha256sums');
+    const first = await config('mindi/sha256sums');
     await makeNetboot(await parts(['other']));
-    const second = await config('sha256sums');
+    const second = await config('mindi/sha256sums');
     expect(second).not.toBe(first);
     const touched: [string, () => Promise<void>][] = [
       ['pxelinux.cfg/01-aa', () => writeFile(at('out/netboot/pxelinux.cfg/01-aa'), 'mine')],
       ['grub/grub.cfg', () => appendFile(at('out/netboot/grub/grub.cfg'), '# mine\n')],
-      ['sha256sums', () => rm(at('out/netboot/sha256sums'))],
+      ['mindi/sha256sums', () => rm(at('out/netboot/mindi/sha256sums'))],
     ];
     for (const [name, touch] of touched) {
       await touch();
@@ -133,7 +135,7 @@ describe('netboot folder', () => {
 
   it('has no second stage when that is in the initrd', async () => {
     await makeNetboot(await parts([], { stage2: null }));
-    expect(await config('sha256sums')).not.toMatch(/stage2|mindi\/id/);
+    expect(await config('mindi/sha256sums')).not.toMatch(/stage2|mindi\/id/);
   });
 });
 

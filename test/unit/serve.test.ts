@@ -20,7 +20,7 @@ beforeEach(async () => {
   const sums = Object.entries(files).map(([name, content]) => {
     return `${createHash('sha256').update(content).digest('hex')}  ${name}\n`;
   });
-  for (const [name, content] of Object.entries({ ...files, sha256sums: sums.join('') }))
+  for (const [name, content] of Object.entries({ ...files, 'mindi/sha256sums': sums.join('') }))
     await writeFile(join(folder, name), content);
   await writeFile(join(work.path, 'secret'), 'secret');
   await writeFile(join(work.path, 'netboot-2'), 'secret');
