@@ -20,7 +20,7 @@ export async function switchOn(): Promise<void> {
 /** Gives a card its address, by DHCP or as told, and remembers it in `boot.network`. What fails becomes a problem. */
 export async function setUpNetwork(boot: Boot, setting: IpSetting): Promise<void> {
   // DHCP needs packet sockets, which no device asks for.
-  await boot.modules.load('net-pf-17');
+  await boot.modules.loadAll(['net-pf-17']);
   const cards = () => chosenCards(boot, setting.nic);
   await waitUntil(
     () => cards().length > 0,

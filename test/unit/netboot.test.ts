@@ -23,7 +23,8 @@ const at = (...path: string[]) => join(work.path, ...path);
 async function parts(append: string[] = [], change: Partial<MediumParts> = {}): Promise<MediumParts> {
   for (const name of ['kernel', 'initrd', 'stage2']) await writeFile(at(name), randomBytes(100_000));
   const { stdout } = await run('sha256sum', [at('stage2')]);
-  const boot = { timeout: 30, default: 'interactive' as const, append, serial: 'ttyS0,115200' };
+  const modes = { menu: 'modes' as const, lock: false, default: 'interactive' as const };
+  const boot = { ...modes, timeout: 30, append, serial: 'ttyS0,115200' as const };
   return {
     out: at('out', 'netboot'),
     volumeId: volumeId('test'),
@@ -33,7 +34,15 @@ async function parts(append: string[] = [], change: Partial<MediumParts> = {}): 
     initrd: at('initrd'),
     stage2: { path: at('stage2'), sha256: stdout.slice(0, 64) },
     extraFiles: {},
-    menu: menuModel({ name: 'test', generator: 'mindi', machine: null, epoch: 1700000000, boot }),
+    menu: menuModel({
+      name: 'test',
+      generator: 'mindi',
+      machine: null,
+      epoch: 1700000000,
+      boot,
+      source: null,
+      memtest: { bios: null, uefi: null },
+    }),
     ...change,
   };
 }

@@ -145,20 +145,20 @@ describe('bare mindi', () => {
   }
 
   test('on one: kernel, CD image, a profile of the answers, the build', async () => {
-    const { exitCode, built, left } = await asked(['n', 'y', 'n', 'n'], { host: 'web01', found });
+    const { exitCode, built, left } = await asked(['n', 'y', 'n', 'n', 'n'], { host: 'web01', found });
     expect({ exitCode, built, left }).toEqual({ exitCode: 0, built: [['web01.yaml', { out: 'out/web01' }]], left: [] });
     expect(await loadProfile('web01.yaml')).toMatchObject({ name: 'web01', kernel: 'failsafe', media: ['iso'] });
   });
 
   test('a machine without a kernel is not asked for it', async () => {
-    const { exitCode, shown } = await asked(['y', 'y', 'n'], { host: 'web01' });
+    const { exitCode, shown } = await asked(['y', 'y', 'n', 'n'], { host: 'web01' });
     expect(exitCode).toBe(0);
     expect(shown).not.toContain('own kernel (');
     expect(await loadProfile('web01.yaml')).toMatchObject({ kernel: 'auto', media: ['iso', 'usb'] });
   });
 
   test('no image, Ctrl-C and a profile not to be touched: nothing is built', async () => {
-    expect(await asked(['y', 'n', 'n', 'n'], { host: 'web01', found })).toMatchObject({ exitCode: 1, built: [] });
+    expect(await asked(['y', 'n', 'n', 'n', 'n'], { host: 'web01', found })).toMatchObject({ exitCode: 1, built: [] });
     expect(await asked(['y', '\u0003'], { host: 'web01', found })).toMatchObject({ exitCode: 1, built: [] });
     expect(readdirSync(folder)).toEqual([]);
     await createStarter('web01.yaml', { host: 'web01' });
