@@ -56,7 +56,7 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
     size: image.size,
     write: (progress) => burn(drive.path, image.path, options.blank ?? false, progress),
     compare: (progress) => compareDisc(drive.path, image, progress),
-    eject: async () => void (await run('eject', [drive.path])),
+    eject: async () => void (await run('eject', [drive.path], { package: 'eject' })),
   };
 }
 

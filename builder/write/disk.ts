@@ -65,7 +65,7 @@ async function look(path: string, options: WriteOptions): Promise<Target> {
     size: image.size,
     write: (progress) => write(disk, progress),
     compare: (progress) => compare(disk, progress),
-    eject: async () => void (await run('eject', [block.path])),
+    eject: async () => void (await run('eject', [block.path], { package: 'eject' })),
   };
 }
 
