@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `quick` needs neither QEMU nor the network; `boot` runs QEMU, one file at a time because there are two cores. */
+/**
+ * `quick` needs neither QEMU nor the network and takes less than a minute; `slow` neither, but starts foreign programs by
+ * the hundred; `boot` runs QEMU, two files at a time because there are two cores.
+ */
 export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
   test: {
@@ -17,11 +20,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'slow',
+          include: ['test/slow/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'boot',
           include: ['test/boot/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -15,8 +15,10 @@ interface Options {
 /** `mindi inspect`: what is inside an image, without mounting it. */
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('tell what is inside an ISO, a tape, a USB image, an initrd or a squashfs, without mounting it')
-    .argument('<image>', 'the file to look into')
+    .description(
+      'tell what is inside an ISO, a tape, a USB image, a netboot folder, an initrd or a squashfs, without mounting it',
+    )
+    .argument('<image>', 'the file or netboot folder to look into')
     .addArgument(new Argument('[action]', 'list it, print a file of it, compare it').choices(['ls', 'cat', 'diff']))
     .argument('[what]', 'cat: a path as ls prints it; diff: the other image')
     .option('--json', 'print the answer as JSON')
@@ -24,6 +26,7 @@ export function inspectCommand(): Command {
       'after',
       `
 Images inside the image are looked into as well; what is in them has a path like mindi/initrd.img:/init.
+diff says of each file what differs and, where the media carry their manifest, its package and profile line.
 
 Exit status: 0, and with diff 1 when the images differ.
 
@@ -135,11 +138,21 @@ async function compare(image: Image, other: Image, work: string, { json }: Optio
 
 const MARKS = { added: ['+', 'green'], removed: ['-', 'red'], changed: ['~', 'yellow'] } as const;
 
-function changeRow({ path, change, before, after, differs }: Change): string[] {
+function changeRow({ path, change, before, after, differs, origin }: Change): string[] {
   const [mark, colour] = MARKS[change];
   const sizes = [before, after].filter((bytes) => bytes !== null);
   const shown = sizes.length === 2 && sizes[0] === sizes[1] ? sizes.slice(1) : sizes;
-  return [paint(colour, mark), shown.map(size).join(' -> '), path, differs?.join(', ') ?? ''];
+  return [paint(colour, mark), shown.map(size).join(' -> '), path, differs?.join(', ') ?? '', reason(origin)];
+}
+
+/** `lvm2 2.03.16-2 -> 2.03.22-1; tools.sets: lvm` */
+function reason(origin: Change['origin']): string {
+  if (!origin) return '';
+  const { before, after } = origin;
+  const packages = [...new Set([before?.package, after?.package].filter(Boolean))];
+  const why = [...new Set([...(before?.why ?? []), ...(after?.why ?? [])])];
+  const more = why.length > 1 ? ` and ${why.length - 1} more` : '';
+  return [packages.join(' -> '), why.length > 0 ? `${why[0]}${more}` : ''].filter(Boolean).join('; ');
 }
 
 async function summary(image: Image, path: string, tape: TapeCheck | undefined, { json }: Options): Promise<void> {
@@ -147,7 +160,8 @@ async function summary(image: Image, path: string, tape: TapeCheck | undefined, 
     import('../builder/inspect/summary.ts'),
     import('node:fs/promises'),
   ]);
-  const found = await summarize(image, (await stat(path)).size);
+  const held = image.entries.reduce((sum, entry) => sum + entry.size, 0);
+  const found = await summarize(image, image.kind === 'folder' ? held : (await stat(path)).size);
   if (json) return answerJson({ ...found, ...(tape ? { tape } : {}) });
   for (const block of [facts(found, tape), menu(found), parts(found)]) if (block) answer(`${block}\n`);
 }
@@ -156,6 +170,7 @@ const KINDS: Record<Summary['kind'], string> = {
   iso: 'ISO 9660',
   tape: 'tape (OBDR)',
   disk: 'disk image',
+  folder: 'netboot folder',
   initrd: 'initrd',
   squashfs: 'squashfs',
 };

@@ -22,7 +22,7 @@ function main(words: string[]): number {
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   if (filters.length === 0) for (const check of CHECKS) tally[runCheck(check) ? 'passed' : 'failed'] += 1;
   add(tally, runVitest(['--project', 'quick', ...filters]));
-  if (!quick) add(tally, runVitest(['--project', 'boot', ...filters]));
+  if (!quick) for (const project of ['slow', 'boot']) add(tally, runVitest(['--project', project, ...filters]));
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
   console.log(`${tally.passed} passed, ${tally.failed} failed${skipped}`);
   return tally.failed > 0 || tally.passed === 0 ? 1 : 0;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hashFile, hashOf } from '../cache.ts';
 import { allEntries, type Image, type ImageEntry } from './image.ts';
 import { byTree } from './initrd.ts';
+import { type Origin, originsOf, pathInside } from './origins.ts';
 
 /** What of a thing differs. */
 export type Aspect = 'type' | 'content' | 'target' | 'device' | 'mode' | 'owner';
@@ -15,6 +16,8 @@ export interface Change {
   after: number | null;
   /** For `changed`. */
   differs?: Aspect[];
+  /** Where the file came from and comes from now, as the media's manifests tell it; null where one tells nothing. */
+  origin?: { before: Origin | null; after: Origin | null };
 }
 
 /**
@@ -22,7 +25,16 @@ export interface Change {
  * @param scratch a directory of its own for what must be unpacked to be compared
  */
 export async function diffImages(one: Image, other: Image, scratch: string): Promise<Change[]> {
-  return (await diffLayer(one, other, '', scratch)).sort(byTree);
+  const changes = (await diffLayer(one, other, '', scratch)).sort(byTree);
+  const [before, after] = await Promise.all([originsOf(one), originsOf(other)]);
+  return changes.map((change) => {
+    const path = pathInside(change.path);
+    const origin = {
+      before: change.before === null ? null : (before.get(path) ?? null),
+      after: change.after === null ? null : (after.get(path) ?? null),
+    };
+    return origin.before || origin.after ? { ...change, origin } : change;
+  });
 }
 
 /** An image inside is compared only where its own bytes differ. */

@@ -1,7 +1,9 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { isSimh } from '../../boot/simh.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { isDisk, openDisk } from './disk.ts';
+import { openFolder } from './folder.ts';
 import { openInitrd } from './initrd.ts';
 import { openIso } from './iso.ts';
 import { readSlice, type Slice } from './slice.ts';
@@ -27,7 +29,7 @@ export interface ImageEntry {
 
 /** An image, opened: its tree, and how to get at the bytes. */
 export interface Layer {
-  kind: 'iso' | 'tape' | 'disk' | 'initrd' | 'squashfs';
+  kind: 'iso' | 'tape' | 'disk' | 'folder' | 'initrd' | 'squashfs';
   entries: ImageEntry[];
   /** What the format says of itself besides the tree, for the summary. */
   facts: Record<string, unknown>;
@@ -47,6 +49,8 @@ export interface Image extends Layer {
 /** How deep images in images go: an ISO holds an initrd, which holds the runtime's squashfs. */
 const DEEPEST = 4;
 const ISO_MAGIC = { offset: 16 * 2048 + 1, text: 'CD001' };
+/** What every netboot folder has. */
+const FOLDER_MARK = 'pxelinux.0';
 const SQUASHFS_MAGIC = 'hsqs';
 /** What the kernel takes for an initrd: cpio, or something it can decompress (init/initramfs.c, lib/decompress.c). */
 const INITRD_MAGICS = [
@@ -62,12 +66,16 @@ const INITRD_MAGICS = [
 ];
 
 /**
- * Opens an ISO, a tape, a disk image, an initrd or a squashfs, and the initrds and squashfs in it, without mounting
- * anything.
+ * Opens an ISO, a tape, a disk image, a netboot folder, an initrd or a squashfs, and the initrds and squashfs in it,
+ * without mounting anything.
  * @param scratch a directory for what must be unpacked to be read
  * @throws MindiError `image.missing`, `image.empty`, `image.unknown`, and for what is damaged or not whole
  */
 export async function openImage(path: string, scratch: string): Promise<Image> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    if (!existsSync(join(path, FOLDER_MARK))) throw problem('this folder is no netboot folder', path, 'image.unknown');
+    return withInner(await openFolder(path), { scratch, name: path, depth: 0 });
+  }
   const slice = wholeFile(path);
   if (slice.size === 0) throw problem('the file is empty', path, 'image.empty');
   const kind = kindOf(slice) ?? (isSimh(path) ? 'tape' : undefined);
@@ -89,8 +97,12 @@ interface Opening {
 
 const OPENERS = { iso: openIso, tape: openTape, disk: openDisk, initrd: openInitrd, squashfs: openSquashfs };
 
-async function open(kind: Layer['kind'], slice: Slice, opening: Opening): Promise<Image> {
-  const layer = await OPENERS[kind](slice, opening.name, opening.scratch);
+async function open(kind: keyof typeof OPENERS, slice: Slice, opening: Opening): Promise<Image> {
+  return withInner(await OPENERS[kind](slice, opening.name, opening.scratch), opening);
+}
+
+/** Looks into the images in a layer. */
+async function withInner(layer: Layer, opening: Opening): Promise<Image> {
   const inner = new Map<string, Image>();
   for (const entry of layer.entries) {
     if (entry.type !== 'file' || opening.depth >= DEEPEST || !mayBeImage(entry.path)) continue;
@@ -107,7 +119,7 @@ async function open(kind: Layer['kind'], slice: Slice, opening: Opening): Promis
 const mayBeImage = (path: string) =>
   /\.(img|squashfs|sfs)$|initr(d|amfs)[^/]*$/.test(path) && !/efi[^/]*\.img$/.test(path);
 
-function kindOf(slice: Slice): Layer['kind'] | undefined {
+function kindOf(slice: Slice): keyof typeof OPENERS | undefined {
   const text = (offset: number, length: number) => readSlice(slice, offset, length).toString('latin1');
   if (text(ISO_MAGIC.offset, ISO_MAGIC.text.length) === ISO_MAGIC.text) return 'iso';
   const start = text(0, 8);
@@ -134,7 +146,7 @@ function wholeFile(path: string): Slice {
 }
 
 function problem(message: string, where: string, code: string): MindiError {
-  const hint = 'Name an ISO, a tape (NAME.tap), a USB image, an initrd or a squashfs.';
+  const hint = 'Name an ISO, a tape (NAME.tap), a USB image, a netboot folder, an initrd or a squashfs.';
   return new MindiError(message, { code, where, hint });
 }
 

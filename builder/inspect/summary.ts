@@ -33,10 +33,10 @@ export interface Part {
   detail: string;
 }
 
-const KERNEL = 'mindi/vmlinuz';
-const MENUS = ['isolinux/isolinux.cfg', 'syslinux/syslinux.cfg'];
+const KERNELS = ['mindi/vmlinuz', 'vmlinuz'];
+const MENUS = ['isolinux/isolinux.cfg', 'syslinux/syslinux.cfg', 'pxelinux.cfg/default'];
 /** Their files are not packed; what they hold is told part by part. */
-const CONTAINERS: readonly string[] = ['iso', 'tape', 'disk'];
+const CONTAINERS: readonly string[] = ['iso', 'tape', 'disk', 'folder'];
 
 /** What a person wants to know of an image first. Parts that are not there are left out. */
 export async function summarize(image: Image, size: number): Promise<Summary> {
@@ -46,7 +46,8 @@ export async function summarize(image: Image, size: number): Promise<Summary> {
   return {
     kind: image.kind,
     size,
-    ...(volume === undefined ? {} : { volume, firmware }),
+    ...(volume === undefined ? {} : { volume }),
+    ...(firmware ? { firmware } : {}),
     ...(menu ? { menu } : {}),
     ...(kernel ? { kernel } : {}),
     ...(rescue ? { rescue } : {}),
@@ -88,10 +89,10 @@ async function menuOf(image: Image): Promise<Summary['menu']> {
 }
 
 async function kernelOf(image: Image): Promise<string | undefined> {
-  const entry = image.entries.find(({ path }) => path === KERNEL);
+  const entry = image.entries.find(({ path }) => KERNELS.includes(path));
   if (!entry) return undefined;
   try {
-    return parseKernelHeader(await image.read(entry), KERNEL).release;
+    return parseKernelHeader(await image.read(entry), entry.path).release;
   } catch (error) {
     if (!(error instanceof MindiError)) throw error;
     return undefined;

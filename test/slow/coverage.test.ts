@@ -16,7 +16,7 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { bytesOf, cellOf, recordedSizes, threeKernels } from '../coverage-fixture.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
-import { BOOKWORM, makeImage, makeModules, PACKAGERS, scratch } from './kernel-images.ts';
+import { BOOKWORM, makeImage, makeModules, PACKAGERS, scratch } from '../unit/kernel-images.ts';
 
 const top = scratch('coverage');
 beforeAll(() => {

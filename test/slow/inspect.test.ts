@@ -82,6 +82,12 @@ beforeAll(() => {
 
 const paths = async (file: string) => [...allEntries(await openImage(file, work))].map(({ path }) => path);
 
+/** `mindi inspect` as people call it. */
+function mindi(...args: string[]) {
+  const call = ['--conditions=source', new URL('../../cli/main.ts', import.meta.url).pathname, 'inspect', ...args];
+  return spawnSync(process.execPath, call, { env: { ...process.env, NO_COLOR: '1', MINDI_LOG: join(work, 'log') } });
+}
+
 test('an ISO is listed with what is in its initrd, in the squashfs in that, and in the second stage', async () => {
   expect(await paths(image)).toEqual([
     'isolinux',
@@ -151,6 +157,55 @@ test('two images that hold the same do not differ; what is added, removed or cha
     ['mindi/stage2.squashfs:/usr/sbin/lvm', 'changed', 3, 3, ['content']],
   ]);
   expect(changes.map(([path]) => path)).toContain('mindi/stage2.squashfs');
+});
+
+/** A netboot folder whose second stage holds lvm, from a package of that version. */
+function netboot(version: string): string {
+  const root = mkdtempSync(join(scratch, 'netboot-'));
+  for (const folder of ['mindi', 'pxelinux.cfg']) mkdirSync(join(root, folder));
+  const lvm = { segment: 'stage2', path: '/usr/sbin/lvm', package: `lvm2 ${version}`, why: ['tools.sets: lvm'] };
+  writeFileSync(join(root, 'pxelinux.0'), 'loader');
+  writeFileSync(join(root, 'pxelinux.cfg/default'), 'LABEL expert\n  MENU LABEL ^Expert   a shell\n');
+  writeFileSync(join(root, 'initrd.img'), cpio({ 'etc/mindi/config.json': JSON.stringify(config) }));
+  writeFileSync(join(root, 'mindi/stage2.squashfs'), squashfs({ 'usr/sbin/lvm': version, 'usr/sbin/mt': 'mt' }));
+  writeFileSync(join(root, 'mindi/manifest.json'), JSON.stringify({ files: [lvm] }));
+  return root;
+}
+
+test('a netboot folder is an image, too', async () => {
+  const folder = netboot('2.03.16-2');
+  expect(await paths(folder)).toContain('mindi/stage2.squashfs:/usr/sbin/lvm');
+  const bytes = await readFrom(await openImage(folder, work), 'mindi/stage2.squashfs:/usr/sbin/lvm', folder);
+  expect(Buffer.from(bytes).toString()).toBe('2.03.16-2');
+  expect(await summarize(await openImage(folder, work), 0)).toMatchObject({
+    kind: 'folder',
+    firmware: ['PXE', 'UEFI PXE', 'iPXE'],
+    menu: [{ name: 'expert', label: 'Expert a shell' }],
+    rescue: config,
+  });
+  const { stdout, status } = mindi(folder);
+  expect({ status, stdout: String(stdout) }).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^image +netboot folder, /),
+  });
+});
+
+test('a difference is told with package and profile line, as the media know them', async () => {
+  const [one, other] = [netboot('2.03.16-2'), netboot('2.03.22-1')];
+  const changes = await diffImages(await openImage(one, work), await openImage(other, work), work);
+  expect(changes.find(({ path }) => path.endsWith(':/usr/sbin/lvm'))).toMatchObject({
+    change: 'changed',
+    origin: {
+      before: { package: 'lvm2 2.03.16-2', why: ['tools.sets: lvm'] },
+      after: { package: 'lvm2 2.03.22-1', why: ['tools.sets: lvm'] },
+    },
+  });
+  expect(changes.find(({ path }) => path === 'mindi/stage2.squashfs')?.origin).toBeUndefined();
+  const { stdout, status } = mindi(one, 'diff', other);
+  expect(status).toBe(1);
+  expect(String(stdout)).toMatch(
+    /:\/usr\/sbin\/lvm +content +lvm2 2\.03\.16-2 -> lvm2 2\.03\.22-1; tools\.sets: lvm$/m,
+  );
 });
 
 test('an initrd is read as the kernel does: early archive, several compressions, zeros, later files win', async () => {
@@ -232,10 +287,6 @@ test('no initrd makes it throw anything but a MindiError', async () => {
 });
 
 test('the command: exit 1 when images differ, bytes untouched by cat, JSON on request, no stack trace', () => {
-  const mindi = (...args: string[]) => {
-    const call = ['--conditions=source', new URL('../../cli/main.ts', import.meta.url).pathname, 'inspect', ...args];
-    return spawnSync(process.execPath, call, { env: { ...process.env, NO_COLOR: '1', MINDI_LOG: join(work, 'log') } });
-  };
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
   const other = join(work, 'other.iso');
   writeFileSync(other, readFileSync(iso({ 'usr/binary': bytes.toString('latin1') })));
@@ -255,7 +306,7 @@ test('the command: exit 1 when images differ, bytes untouched by cat, JSON on re
   const failed = mindi('/etc/hostname');
   expect([failed.status, failed.stdout.toString()]).toEqual([2, '']);
   expect(failed.stderr.toString()).toBe(
-    'mindi: /etc/hostname: this is neither an ISO, nor a tape, nor a USB image, nor an initrd, nor a squashfs\n  hint: Name an ISO, a tape (NAME.tap), a USB image, an initrd or a squashfs.\n',
+    'mindi: /etc/hostname: this is neither an ISO, nor a tape, nor a USB image, nor an initrd, nor a squashfs\n  hint: Name an ISO, a tape (NAME.tap), a USB image, a netboot folder, an initrd or a squashfs.\n',
   );
   expect(mindi(image, 'cat').status).toBe(2);
   expect(mindi(image, 'ls', 'surplus').status).toBe(2);

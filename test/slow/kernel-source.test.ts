@@ -6,7 +6,16 @@ import { FAILSAFE } from '../../builder/kernel/failsafe.ts';
 import { type KernelSource, type ResolveOptions, resolveKernel } from '../../builder/kernel/source.ts';
 import { run } from '../../builder/run.ts';
 import { MindiError } from '../../contract/error.ts';
-import { BOOKWORM, makeDeb, makeImage, makeModules, PACKAGERS, scratch, statedSize, TRIXIE } from './kernel-images.ts';
+import {
+  BOOKWORM,
+  makeDeb,
+  makeImage,
+  makeModules,
+  PACKAGERS,
+  scratch,
+  statedSize,
+  TRIXIE,
+} from '../unit/kernel-images.ts';
 
 const { release } = BOOKWORM;
 const top = scratch('source');

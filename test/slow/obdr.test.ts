@@ -13,7 +13,7 @@ import { openImage } from '../../builder/inspect/image.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MindiError } from '../../contract/error.ts';
 import { decodeLabel, encodeLabel, TAPE, type TapeLabel } from '../../contract/tape.ts';
-import { EPOCH, sampleTape } from './tape-sample.ts';
+import { EPOCH, sampleTape } from '../unit/tape-sample.ts';
 
 const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
 
