@@ -5,13 +5,13 @@ import { hashFile } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
 import { parseSums, SUMS } from '../contract/sums.ts';
 import { networkLoader } from './efi.ts';
-import { findLoaders } from './loaders.ts';
+import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
 import { grubConfig, helpText, ipxeScript, isolinuxConfig, type LoaderPlace, type MenuModel, render } from './menu.ts';
 import { withSums } from './sums.ts';
 
 /** What machines are told to load first, by how they start. */
-export const FIRST_FILES = { bios: 'pxelinux.0', uefi: 'grubnetx64.efi', ipxe: 'boot.ipxe' } as const;
+export const FIRST_FILES = { bios: 'pxelinux.0', uefi: 'bootx64.efi', ipxe: 'boot.ipxe' } as const;
 
 const LOADERS = [
   ...(['pxelinux', 'core', 'menu', 'menuLibrary', 'comLibrary', 'reboot'] as const),
@@ -96,7 +96,7 @@ async function filesOf(parts: MediumParts): Promise<Map<string, Source>> {
     'libcom32.c32': loaders.comLibrary,
     'reboot.c32': loaders.reboot,
     'pxelinux.cfg/default': await text(isolinuxConfig(menu, PXELINUX)),
-    [FIRST_FILES.uefi]: await networkLoader(loaders),
+    ...(await uefiFiles(loaders, parts.signed)),
     'grub/grub.cfg': await text(grubConfig(menu, GRUB)),
     'grub/font.pf2': loaders.grubFont,
     [FIRST_FILES.ipxe]: await text(ipxeScript(menu, url)),
@@ -107,6 +107,19 @@ async function filesOf(parts: MediumParts): Promise<Map<string, Source>> {
     ...parts.extraFiles,
   };
   return new Map(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** GRUB for UEFI, or shim in its place and the distribution's signed GRUB beside it, by the name that shim looks for. */
+async function uefiFiles(
+  loaders: Loaders<'grubKernel'>,
+  signed: MediumParts['signed'],
+): Promise<Record<string, Source>> {
+  if (!signed) return { [FIRST_FILES.uefi]: await networkLoader(loaders) };
+  return {
+    [FIRST_FILES.uefi]: signed.shim,
+    'grubx64.efi': signed.networkGrub,
+    ...(signed.manager ? { 'mmx64.efi': signed.manager } : {}),
+  };
 }
 
 /** The addresses of documents (RFC 5737). */

@@ -316,7 +316,7 @@ async function qemuArguments(options: MachineOptions, folder: string): Promise<s
   return [
     ...['-machine', kind, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
     ...['-no-reboot', '-device', 'qemu-xhci,id=usb', '-rtc', 'base=utc'],
-    ...(options.card ? networkCard(options.card, options.firmware === 'uefi') : nicArguments(nics)),
+    ...(options.card ? networkCard(options.card, (options.firmware ?? 'bios') !== 'bios') : nicArguments(nics)),
     ...console,
     ...(await firmwareDevices(options.firmware, folder)),
     ...(options.direct ? directBoot(options.direct) : []),

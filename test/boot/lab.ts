@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { startMachine } from '../../boot/qemu.ts';
+import { type Firmware, startMachine } from '../../boot/qemu.ts';
 import { serve } from '../../boot/serve/serve.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
 
@@ -29,7 +29,7 @@ async function main([folder = '', firmware = '', dhcp = '']: string[]): Promise<
     log: (line) => log.push(line),
   });
   const machine = await startMachine({
-    firmware: firmware === 'uefi' ? 'uefi' : 'bios',
+    firmware: firmware as Firmware,
     card: { model: 'virtio-net-pci', backend: 'tap,ifname=port1,script=no,downscript=no' },
   });
   try {

@@ -28,10 +28,10 @@ beforeAll(async () => {
 afterAll(() => work[Symbol.asyncDispose]());
 
 /** A netboot folder with few tools, whose second stage is at `url`. */
-async function netboot(name: string, url: string | null): Promise<string> {
+async function netboot(name: string, url: string | null, more = ''): Promise<string> {
   const file = join(work.path, `${name}.yaml`);
   const lines = ['name: lab', 'extends: netboot', 'mountlist: none', 'tools: { sets: [base] }'];
-  await writeFile(file, [...lines, `netboot: { url: ${JSON.stringify(url)} }`, ''].join('\n'));
+  await writeFile(file, [...lines, `netboot: { url: ${JSON.stringify(url)} }`, more].join('\n'));
   const { media } = await build(await loadProfile(file), join(work.path, name));
   return media[0]?.path ?? '';
 }
@@ -133,6 +133,16 @@ EXPORT { Export_Id = 1; Path = "${path}"; Pseudo = "/netboot"; Access_Type = RO;
 `;
 }
 
+test('UEFI by PXE with mindi’s own GRUB, where no signed one is wanted', async () => {
+  const own = await netboot('unsigned', null, 'boot: { secureBoot: off, timeout: 1 }');
+  await using machine = await startMachine({
+    firmware: 'uefi',
+    card: { model: 'virtio-net-pci', folder: own, bootFile: 'bootx64.efi' },
+  });
+  const report = await machine.waitFor('the ready line', findReady, PATIENCE);
+  expect(report).toMatchObject({ problems: [], medium: 'tftp://10.0.2.2/mindi/stage2.squashfs', secureBoot: false });
+});
+
 describe('`mindi serve` in a network of its own', () => {
   /** The lab runs in a network namespace, so that its DHCP server reaches nobody else. */
   async function lab(firmware: string, dhcp: string): Promise<Lab> {
@@ -142,10 +152,10 @@ describe('`mindi serve` in a network of its own', () => {
     return JSON.parse(stdout) as Lab;
   }
 
-  test('UEFI by PXE: address, GRUB, kernel and initrd from dnsmasq, the second stage by HTTP', async () => {
-    const { report, log } = await lab('uefi', 'alone');
-    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs' });
-    for (const file of ['grubnetx64.efi', 'grub/grub.cfg', 'vmlinuz', 'initrd.img'])
+  test('UEFI by PXE with Secure Boot on: shim, GRUB, kernel and initrd from dnsmasq, the second stage by HTTP', async () => {
+    const { report, log } = await lab('secureboot', 'alone');
+    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs', secureBoot: true });
+    for (const file of ['bootx64.efi', 'grubx64.efi', 'grub/grub.cfg', 'vmlinuz', 'initrd.img'])
       expect(log).toContain(`sent ${folder}/${file} to 10.9.0.111`);
   });
 
