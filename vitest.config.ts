@@ -2,11 +2,13 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `quick` needs neither QEMU nor the network and takes less than a minute; `slow` neither, but starts foreign programs by
- * the hundred; `boot` runs QEMU, two files at a time because there are two cores.
+ * the hundred; `boot` runs QEMU. Two files at a time, because there are two cores.
  */
 export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
   test: {
+    // By itself vitest leaves one of two cores idle.
+    maxWorkers: 2,
     setupFiles: ['test/setup.ts'],
     projects: [
       {
@@ -32,7 +34,6 @@ export default defineConfig({
           include: ['test/boot/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
         },
       },
     ],
