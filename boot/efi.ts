@@ -40,7 +40,6 @@ export async function efiFiles(loaders: Grub, signed?: SignedLoaders | null): Pr
   return [
     ['EFI/BOOT/BOOTX64.EFI', signed.shim],
     ['EFI/BOOT/grubx64.efi', signed.grub],
-    ...(signed.manager ? [['EFI/BOOT/mmx64.efi', signed.manager] as [string, Source]] : []),
     ...(await signedConfigs(signed)),
   ];
 }

@@ -115,11 +115,7 @@ async function uefiFiles(
   signed: MediumParts['signed'],
 ): Promise<Record<string, Source>> {
   if (!signed) return { [FIRST_FILES.uefi]: await networkLoader(loaders) };
-  return {
-    [FIRST_FILES.uefi]: signed.shim,
-    'grubx64.efi': signed.networkGrub,
-    ...(signed.manager ? { 'mmx64.efi': signed.manager } : {}),
-  };
+  return { [FIRST_FILES.uefi]: signed.shim, 'grubx64.efi': signed.networkGrub };
 }
 
 /** The addresses of documents (RFC 5737). */

@@ -10,8 +10,6 @@ interface Distribution {
   grub: readonly string[];
   /** For machines that start from the network. */
   networkGrub: readonly string[];
-  /** MokManager, by which a person makes shim trust more keys. */
-  manager: readonly string[];
   packages: { shim: string; grub: string };
 }
 
@@ -24,21 +22,18 @@ const DISTRIBUTIONS: readonly Distribution[] = [
     shim: ['/usr/lib/shim/shimx64.efi.signed', '/usr/lib/shim/shimx64.efi.signed.latest'],
     grub: ['/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed'],
     networkGrub: ['/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'],
-    manager: ['/usr/lib/shim/mmx64.efi.signed', '/usr/lib/shim/mmx64.efi'],
     packages: { shim: 'shim-signed', grub: 'grub-efi-amd64-signed' },
   },
   {
     shim: ['/usr/share/efi/x86_64/shim.efi'],
     grub: ['/usr/share/efi/x86_64/grub.efi'],
     networkGrub: ['/usr/share/efi/x86_64/grub.efi'],
-    manager: ['/usr/share/efi/x86_64/MokManager.efi'],
     packages: { shim: 'shim', grub: 'grub2-x86_64-efi' },
   },
   ...RED_HATS.map((name) => ({
     shim: [vendor(name, 'shimx64.efi')],
     grub: [vendor(name, 'grubx64.efi')],
     networkGrub: [vendor(name, 'grubx64.efi')],
-    manager: [vendor(name, 'mmx64.efi')],
     packages: { shim: 'shim-x64', grub: 'grub2-efi-x64' },
   })),
 ];
@@ -48,8 +43,6 @@ export interface SignedLoaders {
   shim: string;
   grub: string;
   networkGrub: string;
-  /** Null where the distribution has none. */
-  manager: string | null;
 }
 
 /** A package without which nothing starts by Secure Boot, and what it would bring. */
@@ -70,7 +63,7 @@ export function findSignedLoaders(root = '/'): SignedLoaders | MissingLoader[] {
 function look({ packages, ...files }: Distribution, root: string): SignedLoaders | MissingLoader[] {
   const find = (paths: readonly string[]) => paths.map((path) => join(root, path)).find((path) => existsSync(path));
   const [shim, grub, networkGrub] = [find(files.shim), find(files.grub), find(files.networkGrub)];
-  if (shim && grub && networkGrub) return { shim, grub, networkGrub, manager: find(files.manager) ?? null };
+  if (shim && grub && networkGrub) return { shim, grub, networkGrub };
   return [
     ...(shim ? [] : [{ what: 'signed shim', package: packages.shim }]),
     ...(grub && networkGrub ? [] : [{ what: 'signed GRUB', package: packages.grub }]),
