@@ -5,6 +5,7 @@ import type { Consoles } from './consoles.ts';
 import type { Device } from './devices.ts';
 import type { KernelModules } from './kernel-modules.ts';
 import { log, uptime } from './log.ts';
+import type { Person } from './person.ts';
 
 /** What the steps share: what was asked for, what they work with, and what they found. */
 export interface Boot {
@@ -12,6 +13,7 @@ export interface Boot {
   parameters: BootParameters;
   mode: RestoreMode;
   consoles: Consoles;
+  person: Person;
   modules: KernelModules;
   /** Devices that ask for a driver, as far as they have appeared. */
   devices: Device[];

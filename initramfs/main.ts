@@ -1,16 +1,17 @@
 /**
  * The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. With
- * the word `check` it is the command mindi-check.
+ * the word `command` it is the command mindi of the rescue system's shells.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseBootParameters } from '../contract/boot-parameters.ts';
 import { type Boot, problem, tell } from './boot.ts';
-import { checkCommand } from './check-command.ts';
+import { runCommand } from './commands/index.ts';
 import { Consoles } from './consoles.ts';
 import { watchDevices } from './hotplug.ts';
 import { KernelModules } from './kernel-modules.ts';
 import { log, uptime } from './log.ts';
+import { nobody } from './person.ts';
 import { readRescueConfig } from './rescue-config.ts';
 import { STEPS } from './steps/index.ts';
 
@@ -57,6 +58,7 @@ async function start(): Promise<Boot> {
     devices: [],
     medium: null,
     network: null,
+    person: nobody,
     trusted: null,
     check: null,
     problems,
@@ -72,5 +74,5 @@ function crash(error: unknown): never {
 
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
-if (process.argv[2] === 'check') process.exitCode = await checkCommand();
+if (process.argv[2] === 'command') process.exitCode = await runCommand(process.argv.slice(3));
 else await main();

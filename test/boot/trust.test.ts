@@ -105,7 +105,7 @@ describe('a signed medium', () => {
     execFileSync('sha256sum', ['--strict', '-c', 'signed.sha256sums'], { cwd: at('out'), stdio: 'pipe' });
   });
 
-  test('is trusted and found whole by the menu’s entry, and by mindi-check', async () => {
+  test('is trusted and found whole by the menu’s entry, and by mindi check', async () => {
     await using machine = await startMachine({ firmware: 'bios', memory: 512, medium: { path: image, as: 'cdrom' } });
     await machine.waitForText('[Tab] add parameters', PATIENCE);
     await machine.key('home', 'down', 'down', 'down', 'down', 'ret');
@@ -115,7 +115,7 @@ describe('a signed medium', () => {
     expect(machine.text).toMatch(/checking mindi\/\S+: \d+ %/);
     await typed(
       machine,
-      'mindi-check; echo "code $?"; ls /run/mindi/untrusted',
+      'mindi check; echo "code $?"; ls /run/mindi/untrusted',
       /is whole: .*\n(?:.*\n)*code 0\n(?:.*\n)*.*No such file/,
     );
   });
@@ -146,7 +146,7 @@ describe('a signed medium', () => {
     const report = await ready(machine);
     expect(report).toMatchObject({ medium: null, trusted: false, check: { whole: false } });
     expect(report.check?.sentences).toEqual(['mindi/stage2.squashfs is damaged between 3 and 4 MiB.']);
-    await typed(machine, 'mindi-check; echo "code $?"', /damaged between 3 and 4 MiB\.\n(?:.*\n)*code 1\n/);
+    await typed(machine, 'mindi check; echo "code $?"', /damaged between 3 and 4 MiB\.\n(?:.*\n)*code 1\n/);
   });
 });
 

@@ -1,13 +1,20 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { parseBootParameters } from '../contract/boot-parameters.ts';
-import { PATHS } from '../contract/rescue-config.ts';
-import { findAndCheck } from './check-medium.ts';
-import { KernelModules } from './kernel-modules.ts';
-import { readRescueConfig } from './rescue-config.ts';
+import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { PATHS } from '../../contract/rescue-config.ts';
+import { findAndCheck } from '../check-medium.ts';
+import { KernelModules } from '../kernel-modules.ts';
+import { readRescueConfig } from '../rescue-config.ts';
+import type { Command } from './index.ts';
 
-/** The command mindi-check: progress on standard error, the answer on standard output. Returns the exit code. */
-export async function checkCommand(): Promise<number> {
+/** Progress on standard error, the answer on standard output. */
+export const check: Command = {
+  name: 'check',
+  about: 'read the whole medium and compare it with what was built',
+  run: checkMedium,
+};
+
+async function checkMedium(): Promise<number> {
   const modules = new KernelModules(release(), parseBootParameters(readFileSync('/proc/cmdline', 'utf8')));
   let shown = '';
   const report = await findAndCheck(readRescueConfig([]), modules, (path, part) => {
