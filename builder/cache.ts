@@ -2,12 +2,27 @@ import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fs from 'fs-extra';
+import { MindiError } from '../contract/error.ts';
 import { removeOnExit } from './scratch.ts';
 
 /** mindi's cache: $MINDI_CACHE, else $XDG_CACHE_HOME/mindi, else ~/.cache/mindi. Deleting it costs time and nothing else. */
 export function cacheDirectory(...parts: string[]): string {
   const base = process.env.MINDI_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'mindi');
   return join(base, ...parts);
+}
+
+const UNWRITABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR']);
+
+/** What to say when the system refuses something in the cache; undefined for any other error. */
+export function cacheProblem(error: unknown): MindiError | undefined {
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  if (!UNWRITABLE.has(code ?? '') || !path?.startsWith(cacheDirectory())) return undefined;
+  return new MindiError(`mindi cannot use its cache: ${message}`, {
+    code: 'cache.unwritable',
+    where: cacheDirectory(),
+    hint: 'Make it yours to write, make room there, or name another place in MINDI_CACHE.',
+    cause: error,
+  });
 }
 
 /**

@@ -57,7 +57,8 @@ async function main(argv: string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return report(error, argv.includes('--json'));
+    const { cacheProblem } = await import('../builder/cache.ts');
+    return report(cacheProblem(error) ?? error, argv.includes('--json'));
   }
 }
 

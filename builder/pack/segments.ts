@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import type { Contents, Entry, Manifest, Segment } from '../../contract/manifest.ts';
-import { cacheDirectory, hashOf } from '../cache.ts';
+import { cacheDirectory, cacheProblem, hashOf } from '../cache.ts';
 import { type Item, readEntries, type Source, sizeOf } from './content.ts';
 import { writeCpioSegment } from './initrd.ts';
 import { squashfsVersion, writeSquashfs } from './squashfs.ts';
 import { findStored, forgetUnused, type Stored, store } from './store.ts';
 
 /** Part of every cache key: raise it when the same entries would give other bytes than before. */
-const PACK_VERSION = 2;
+const PACK_VERSION = 3;
 /** Of every file, seconds since 1970: a time of their own would make segments new that are not. */
 const FILE_TIME = 0;
 /** What is embedded is read while RAM is scarce: 128 KiB blocks boot in 192 MB. The medium can have bigger ones. */
@@ -161,7 +161,7 @@ async function build(key: string, building: Building): Promise<Stored> {
         const size = (entry: Entry) => sizeOf(entry, embedded);
         return writeCpioSegment(segment.entries, path, { level: segment.level, epoch: FILE_TIME, read, size });
       }
-      checkParents(segment);
+      checkTree(segment);
       await writeSquashfs(read(segment.entries), path, {
         level: segment.level ?? 1,
         blockSize: blockSize(segment),
@@ -173,12 +173,13 @@ async function build(key: string, building: Building): Promise<Stored> {
   }
 }
 
-/** mksquashfs makes up the directories that are missing, owned by whoever runs it. */
-function checkParents(segment: Segment): void {
+/** mksquashfs makes up the directories that are missing, and owners are not kept. */
+function checkTree(segment: Segment): void {
   const known = new Set(['']);
-  for (const { path, type } of segment.entries) {
+  for (const { path, type, uid, gid } of segment.entries) {
     const parent = path.slice(0, path.lastIndexOf('/'));
     if (!known.has(parent)) throw broken(`segment ${segment.name} has ${path} but not the directory ${parent}`);
+    if (uid !== 0 || gid !== 0) throw broken(`segment ${segment.name} has ${path}, which is not root’s`);
     if (type === 'directory') known.add(path);
   }
 }
@@ -199,16 +200,14 @@ async function* counted(source: Source, count: (bytes: number) => void): AsyncGe
   }
 }
 
+/** Where a disk is full, neither mksquashfs nor the system says which. */
 function asWriteProblem(error: unknown): unknown {
   const full = /ENOSPC|No space left on device/.test(messageOf(error));
-  const denied = ['EACCES', 'EROFS', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
-  if (!full && (error instanceof MindiError || !denied)) return error;
-  return new MindiError(full ? 'the disk that holds the cache is full' : messageOf(error), {
-    code: 'pack.cannot-write',
-    where: cacheDirectory(),
-    hint: 'Make room there, or name another place in MINDI_CACHE.',
-    cause: error,
+  const placed = Object.assign(new Error('the disk is full', { cause: error }), {
+    code: 'ENOSPC',
+    path: cacheDirectory(),
   });
+  return cacheProblem(full ? placed : error) ?? error;
 }
 
 function broken(message: string): MindiError {

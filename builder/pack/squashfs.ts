@@ -12,9 +12,9 @@ export interface SquashfsOptions {
 }
 
 /**
- * Writes a zstd squashfs to `target`: a tar made on the fly goes into mksquashfs, so there is no staging directory and
- * no need of root. (sqfstar 4.5.1 would do the same, but takes -Xcompression-level's value for the file's name.) The
- * same source, options and squashfs-tools give the same bytes.
+ * Writes a zstd squashfs to `target`, in which everything is root's: a tar made on the fly goes into mksquashfs, so there
+ * is no staging directory and no need of root. (sqfstar 4.5.1 would do the same, but takes -Xcompression-level's value
+ * for the file's name.) The same source, options and squashfs-tools give the same bytes.
  * @throws MindiError `tool.missing`, `tool.failed`, and what reading the files throws.
  */
 export async function writeSquashfs(source: Source, target: string, options: SquashfsOptions): Promise<void> {
@@ -45,6 +45,7 @@ function squashfsArguments(target: string, { level, blockSize, epoch }: Squashfs
     ...['-', target, '-tar', '-noappend', '-quiet', '-no-progress', '-no-xattrs', '-exit-on-error'],
     ...['-comp', 'zstd', '-Xcompression-level', String(level), '-b', String(blockSize)],
     ...['-mkfs-time', String(epoch), '-all-time', String(epoch)],
-    ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0', '-root-time', String(epoch)],
+    // Everything is root's anyway; for a tar mksquashfs has no other way to say whose the top directory is.
+    ...['-all-root', '-root-mode', '755', '-root-time', String(epoch)],
   ];
 }

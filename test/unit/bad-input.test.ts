@@ -17,10 +17,15 @@ function file(name: string, content: string | Uint8Array): string {
 }
 
 async function mindi(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return withCache(undefined, ...args);
+}
+
+async function withCache(cache: string | undefined, ...args: string[]) {
   const out = join(folder, 'out');
   const argv = args[0] === 'build' ? [...args, '--out', out] : args;
+  const env = { ...process.env, ...(cache ? { MINDI_CACHE: cache } : {}) };
   try {
-    return { code: 0, ...(await promisify(execFile)(MINDI, argv, { encoding: 'utf8' })) };
+    return { code: 0, ...(await promisify(execFile)(MINDI, argv, { encoding: 'utf8', env })) };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
     return { code, stdout, stderr };
@@ -100,4 +105,10 @@ describe('a command line with', () => {
     expect(code).toBe(expected);
     expect(stderr).not.toMatch(/^\s+at /m);
   });
+});
+
+test('a cache that cannot be written to is no bug of mindi', async () => {
+  const { code, stderr } = await withCache(join(MINDI, 'cache'), 'build', file('good.yaml', KERNEL));
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/mindi\.js\/cache: mindi cannot use its cache: ENOTDIR.*\n\s+hint: .*MINDI_CACHE/);
 });

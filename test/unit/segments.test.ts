@@ -85,13 +85,13 @@ test('an initrd of a stored, a compressed and an embedding segment, opened by zs
   expect(readCpio(readFileSync(initrd), second).members).toHaveLength(1);
 });
 
-test('squashfs keeps owners, modes, device nodes, long names and times, whoever builds it', async () => {
+test('squashfs keeps modes, device nodes, long names and times, and all in it is root’s', async () => {
   const long = 'n'.repeat(180);
   const { entries, contents } = files({ [`/etc/${long}`]: 'x' });
   const all: Entry[] = [
-    { ...common, type: 'char', path: '/console', mode: 0o600, uid: 3, gid: 4, major: 5, minor: 1 },
+    { ...common, type: 'char', path: '/console', mode: 0o600, major: 5, minor: 1 },
     directory('/etc'),
-    ...entries.map((entry) => ({ ...entry, uid: 4_000_000_000 })),
+    ...entries,
     { ...common, type: 'symlink', path: '/link', mode: 0o777, target: `/etc/${long}` },
   ];
   const packed = await packSegments(manifest(squashfs('s', all)), contents);
@@ -102,11 +102,15 @@ test('squashfs keeps owners, modes, device nodes, long names and times, whoever 
   const fields = lines.map((line) => line.replaceAll(/ {2,}/g, ' ').replace(/^(d\S+ \S+) \d+/, '$1'));
   expect(fields).toEqual([
     'drwxr-xr-x 0/0 1970-01-01 00:00 ',
-    'crw------- 3/4 5, 1 1970-01-01 00:00 /console',
+    'crw------- 0/0 5, 1 1970-01-01 00:00 /console',
     'drwxr-xr-x 0/0 1970-01-01 00:00 /etc',
-    `-rw-r--r-- 4000000000/0 1 1970-01-01 00:00 /etc/${long}`,
+    `-rw-r--r-- 0/0 1 1970-01-01 00:00 /etc/${long}`,
     `lrwxrwxrwx 0/0 185 1970-01-01 00:00 /link -> /etc/${long}`,
   ]);
+  const others = [{ ...directory('/home'), uid: 1000 }];
+  await expect(packSegments(manifest(squashfs('s', others)), contents)).rejects.toMatchObject({
+    message: 'segment s has /home, which is not root’s',
+  });
 });
 
 test('segments above one frame are several whole archives, the same bytes at every build', async () => {
