@@ -118,9 +118,9 @@ function readLabel(tape: Tape, first: Buffer, sha256: string): { label: TapeLabe
     return { label, violations: ['the record behind the image is no label of mindi, so restore data are not found'] };
   }
   const violations: string[] = [];
-  if (label.image.sha256 !== sha256)
+  if (label.image?.sha256 !== sha256)
     violations.push('the image is not the one the label names: its SHA-256 is another');
-  if (decodeLabel(first)?.image.sha256 !== label.image.sha256)
+  if (decodeLabel(first)?.image?.sha256 !== label.image?.sha256)
     violations.push('the first record is not a label with the same image as the one behind the image');
   if (next(tape) !== null) violations.push('no filemark ends the label');
   return { label, violations };

@@ -28,7 +28,7 @@ interface ValueParameter extends ParameterBase {
   kind: Exclude<Kind, 'flag'>;
 }
 interface SwitchParameter extends ParameterBase {
-  sets: 'toRam' | 'check';
+  sets: 'toRam' | 'check' | 'dontEject';
   kind: 'flag';
 }
 export type BootParameter = ModeParameter | NamedModeParameter | ValueParameter | SwitchParameter;
@@ -123,6 +123,12 @@ export const BOOT_PARAMETERS: readonly BootParameter[] = [
     about: 'Read the whole medium and compare it with what was built; then give a shell.',
   },
   {
+    name: 'donteject',
+    sets: 'dontEject',
+    kind: 'flag',
+    about: 'Leave discs and tapes in their drives.',
+  },
+  {
     name: 'denymods',
     aliases: ['modprobe.blacklist'],
     sets: 'deny',
@@ -159,6 +165,7 @@ export interface BootParameters {
   wait: number | null;
   /** The second stage is copied to RAM. */
   toRam: boolean;
+  dontEject: boolean;
   /** `module.parameter=value` by module (underscores), in order, as insmod takes them. */
   moduleOptions: Map<string, string[]>;
   /** Contradictions and mistakes, one sentence each. They never stop a boot. */
@@ -187,6 +194,7 @@ export function parseBootParameters(commandLine: string): BootParameters {
     force: [],
     wait: null,
     toRam: false,
+    dontEject: false,
     moduleOptions: new Map(),
     problems: [],
   };

@@ -1,3 +1,5 @@
+import { isVolume, type Volume } from './volume.ts';
+
 /**
  * A tape for One Button Disaster Recovery (OBDR), as mindi writes it in variable-block mode:
  *
@@ -11,7 +13,10 @@
  * A label is the line `mindi-tape` and JSON, filled up with NUL to the size of its record. The one at the front tells
  * what the tape is without a search; the one behind the image tells where restore data are. Filemarks are never counted,
  * because drivers write one whenever they like: whoever looks for restore data reads the first record after each
- * filemark until it is a label, and then on to the next record there is. Who appends restore data writes that label again.
+ * filemark until it is a label with `data`, and then on to the next record there is. Who appends restore data writes that
+ * label again.
+ *
+ * A plain tape, which starts no machine, begins with that label of 2,048 bytes; its `image` is null.
  */
 export const TAPE = {
   header: { records: 20, size: 512 },
@@ -23,22 +28,25 @@ export const TAPE = {
 
 export interface TapeLabel {
   format: 1;
-  /** The image's volume id. */
+  /** The image's volume id; on a plain tape whatever its writer calls it. */
   name: string;
   /** When the image was made, as it says itself; seconds since 1970. */
   epoch: number;
-  image: {
-    /** Hex, of the image's bytes. */
-    sha256: string;
-    /** Bytes. */
-    size: number;
-    /** Bytes of a record. */
-    record: number;
-    /** Records before the image. */
-    start: number;
-  };
+  /** Null on a plain tape. */
+  image: TapeImage | null;
   /** The restore data behind the label, or null: there are none. Absent in the label at the front. */
   data?: TapeData | null;
+}
+
+export interface TapeImage {
+  /** Hex, of the image's bytes. */
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  /** Bytes of a record. */
+  record: number;
+  /** Records before the image. */
+  start: number;
 }
 
 export interface TapeData {
@@ -46,9 +54,13 @@ export interface TapeData {
   format: string;
   /** Bytes a record has at most: what to read with. */
   record: number;
+  /** Which volume of a set they are; absent where they are none. */
+  volume?: Volume;
 }
 
 const MAGIC = 'mindi-tape\n';
+/** Bytes; SCSI has 24 bits for it. */
+const LONGEST_RECORD = 0xff_ffff;
 /** The last a Date can hold. */
 const LAST_SECOND = 8.64e12;
 
@@ -61,7 +73,7 @@ export function encodeLabel(label: TapeLabel, size: number): Uint8Array {
 
 /** The label a record is, or null when it is none: any bytes may come. */
 export function decodeLabel(record: Uint8Array): TapeLabel | null {
-  const text = new TextDecoder('latin1').decode(record).replace(/\0*$/, '');
+  const text = new TextDecoder().decode(record).replace(/\0*$/, '');
   if (!text.startsWith(MAGIC)) return null;
   try {
     const label: unknown = JSON.parse(text.slice(MAGIC.length));
@@ -73,14 +85,20 @@ export function decodeLabel(record: Uint8Array): TapeLabel | null {
 
 function isLabel(value: unknown): value is TapeLabel {
   const { format, name, epoch, image, data } = fields(value);
-  const { sha256, size, record, start } = fields(image);
-  if (format !== 1 || typeof name !== 'string' || ![epoch, size, record, start].every(isCount)) return false;
-  if ((epoch as number) > LAST_SECOND) return false;
-  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return false;
-  return (
-    data === undefined || data === null || (typeof fields(data).format === 'string' && isCount(fields(data).record))
-  );
+  if (format !== 1 || typeof name !== 'string' || !isCount(epoch) || (epoch as number) > LAST_SECOND) return false;
+  return (image === null || isImage(image)) && (data === undefined || data === null || isData(data));
+}
+
+function isImage(value: unknown): value is TapeImage {
+  const { sha256, size, record, start } = fields(value);
+  return [size, record, start].every(isCount) && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
+}
+
+function isData(value: unknown): value is TapeData {
+  const { format, record, volume } = fields(value);
+  return typeof format === 'string' && isRecord(record) && (volume === undefined || isVolume(volume));
 }
 
 const fields = (value: unknown) => (typeof value === 'object' && value ? value : {}) as Record<string, unknown>;
 const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isRecord = (value: unknown) => isCount(value) && (value as number) > 0 && (value as number) <= LONGEST_RECORD;

@@ -14,3 +14,30 @@ export interface Volume {
 }
 
 export const VOLUME_FILE = 'mindi/volume.json';
+/** Bytes; a longer file is none of ours. */
+export const VOLUME_FILE_LIMIT = 4096;
+/** Characters of each text: they are shown to people. */
+const LONGEST = 200;
+
+/** The volume a VOLUME_FILE describes, or null when it describes none: any bytes may come. */
+export function parseVolume(text: string): Volume | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isVolume(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export function isVolume(value: unknown): value is Volume {
+  if (typeof value !== 'object' || value === null) return false;
+  const { format, set, number, of, machine, created } = value as Record<string, unknown>;
+  if (format !== 1 || !isCount(number) || !(of === null || isCount(of))) return false;
+  return [set, machine, created].every(isShown) && !Number.isNaN(Date.parse(created as string));
+}
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
+
+/** Printable: what is on a medium must not move the cursor of a console. */
+const isShown = (value: unknown) =>
+  typeof value === 'string' && value.length > 0 && value.length <= LONGEST && !/\p{C}/u.test(value);

@@ -254,6 +254,9 @@ describe('labels', () => {
       data: { format: 'tar', record: 65536 },
     };
     expect(decodeLabel(encodeLabel(label, TAPE.header.size))).toEqual(label);
+    const volume = { format: 1, set: 'f00', number: 2, of: null, machine: 'kölnsrv', created: '2026-01-01' } as const;
+    const plain: TapeLabel = { ...label, image: null, data: { format: 'tar', record: 65536, volume } };
+    expect(decodeLabel(encodeLabel(plain, TAPE.label))).toEqual(plain);
     const record = Buffer.from(encodeLabel(label, TAPE.label));
     for (const [from, to] of [
       ['"format":1', '"format":2'],
@@ -261,6 +264,8 @@ describe('labels', () => {
       ['abab', 'xxxx'],
       ['8589934592', '8640000000001'],
       ['"data":{', '"data":[{'],
+      ['65536', '0'],
+      ['65536', '16777216'],
     ])
       expect(decodeLabel(Buffer.from(record.toString('latin1').replace(from ?? '', to ?? '')))).toBeNull();
   });
