@@ -7,16 +7,22 @@ import type { KernelModules } from './kernel-modules.ts';
 import { log, uptime } from './log.ts';
 import type { Person } from './person.ts';
 
-/** What the steps share: what was asked for, what they work with, and what they found. */
-export interface Boot {
-  config: RescueConfig;
+/** What looks for devices works with; a command in a shell has it, too. */
+export interface Context {
   parameters: BootParameters;
-  mode: RestoreMode;
-  consoles: Consoles;
+  /** Where lines for people go. */
+  consoles: { write(text: string): void };
   person: Person;
   modules: KernelModules;
   /** Devices that ask for a driver, as far as they have appeared. */
   devices: Device[];
+}
+
+/** What the steps share: what was asked for, what they work with, and what they found. */
+export interface Boot extends Context {
+  config: RescueConfig;
+  mode: RestoreMode;
+  consoles: Consoles;
   /** Where the second stage is: a device node, `ram`, `initrd` or a URL; null as long as it is not there. */
   medium: string | null;
   /** As ReadyReport says. */
@@ -43,7 +49,7 @@ export interface Step {
 }
 
 /** A timed line for people: on every console and in the log. */
-export function tell(boot: Boot, text: string): void {
+export function tell(boot: Pick<Context, 'consoles'>, text: string): void {
   log(text);
   boot.consoles.write(`mindi: ${uptime().toFixed(1).padStart(5)} s  ${text}\n`);
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Boot } from './boot.ts';
+import type { Boot, Context } from './boot.ts';
 import { attribute, driverOf, list, newDevices } from './devices.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
 
@@ -19,7 +19,7 @@ export function forgetDevices(boot: Boot): void {
 }
 
 /** Loads the modules of devices that appeared since the last call, and of those that these bring, until there are none. */
-export async function loadForNewDevices(boot: Boot): Promise<void> {
+export async function loadForNewDevices(boot: Pick<Context, 'devices' | 'modules'>): Promise<void> {
   for (let found = newDevices(seen); found.length > 0; found = newDevices(seen)) {
     boot.devices.push(...found);
     await boot.modules.loadAll(found.map((device) => device.modalias));

@@ -1,18 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
 import { attribute, list } from './devices.ts';
 import type { KernelModules } from './kernel-modules.ts';
 import { log } from './log.ts';
-import { busybox, complaint } from './process.ts';
-import { type Filesystem, ISO_FILE, identify, SUPERBLOCK_BYTES } from './superblock.ts';
-
-/** Seconds a device may take for its first bytes: a CD drive spins up, a broken one never answers. */
-const FIRST_BYTES = 30;
-/** Seconds a device may take for any further piece of a file. */
-const NEXT_BYTES = 60;
+import { mountedAt, mountReadOnly, unmount } from './mount.ts';
+import { chunks, firstBytes } from './reading.ts';
+import { type Filesystem, ISO_FILE, identify } from './superblock.ts';
 
 /** A block device that could hold the medium. */
 export interface Candidate {
@@ -61,13 +56,13 @@ export async function look(
   iso: string | null,
 ): Promise<Look> {
   const start = await firstBytes(device);
-  if (typeof start === 'string') {
-    log(`${device}: ${start}`);
+  if (start instanceof Error) {
+    log(`${device}: ${start.message}`);
     return { found: false };
   }
   const filesystem = identify(start);
   if (!filesystem) return { found: false };
-  const failure = await mount(device, filesystem, modules, PATHS.medium);
+  const failure = await mountReadOnly(device, filesystem, modules, PATHS.medium);
   if (failure) {
     log(`${device}: ${filesystem.type} cannot be mounted: ${failure}`);
     return { found: false };
@@ -99,8 +94,8 @@ async function lookIntoFile(
   const path = normalize(`/${iso}`);
   const file = join(PATHS.carrier, path);
   const failure =
-    (await mount(device, filesystem, modules, PATHS.carrier)) ??
-    (existsSync(file) ? await mount(file, ISO_FILE, modules, PATHS.medium) : 'there is no such file');
+    (await mountReadOnly(device, filesystem, modules, PATHS.carrier)) ??
+    (existsSync(file) ? await mountReadOnly(file, ISO_FILE, modules, PATHS.medium, device) : 'there is no such file');
   if (!failure) return recognise(`${device}:${path}`, stage);
   log(`${device}:${path}: ${failure}`);
   await unmountMedium();
@@ -109,13 +104,7 @@ async function lookIntoFile(
 
 /** Takes the medium away again, and what it is a file of. */
 export async function unmountMedium(): Promise<void> {
-  for (const place of [PATHS.medium, PATHS.carrier]) if (mountedAt(place)) await busybox(['umount', place]);
-}
-
-/** What is mounted at a place: `/dev/sr0`; undefined when nothing is. */
-export function mountedAt(place: string): string | undefined {
-  const lines = readFileSync('/proc/mounts', 'utf8').split('\n');
-  return lines.map((line) => line.split(' ')).findLast(([, at]) => at === place)?.[0];
+  await unmount(PATHS.medium, PATHS.carrier);
 }
 
 /** Where a medium that is mounted already came from, as Look.from says it. */
@@ -154,67 +143,6 @@ export async function verify(
   if (read !== stage.size) return `it has ${read} bytes instead of ${stage.size}`;
   const sha256 = hash.digest('hex');
   return sha256 === stage.sha256 ? null : `its checksum is ${sha256} instead of ${stage.sha256}`;
-}
-
-/** A file in pieces through one buffer, each valid until the next. */
-export async function* chunks(file: string): AsyncGenerator<Uint8Array> {
-  const handle = await open(file);
-  const buffer = Buffer.allocUnsafe(1 << 20);
-  try {
-    while (true) {
-      const { bytesRead } = await inTime(handle.read(buffer, 0, buffer.length), NEXT_BYTES);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    // Closing waits for a read that never ends, so it has its limit too.
-    await inTime(handle.close(), 1).catch(() => {});
-  }
-}
-
-/** The device's first bytes, or why there are none. A device that hangs is left behind. */
-async function firstBytes(device: string): Promise<Buffer | string> {
-  try {
-    return await inTime(readStart(device), FIRST_BYTES);
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-/** The work's result; throws when it takes longer than so many seconds. The work itself cannot be stopped. */
-async function inTime<T>(work: Promise<T>, seconds: number): Promise<T> {
-  const tooLate = Promise.withResolvers<never>();
-  const timer = setTimeout(() => tooLate.reject(new Error(`no answer within ${seconds} seconds`)), seconds * 1000);
-  try {
-    return await Promise.race([work, tooLate.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function readStart(device: string): Promise<Buffer> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(device);
-    const buffer = Buffer.alloc(SUPERBLOCK_BYTES);
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await handle?.close();
-  }
-}
-
-async function mount(
-  what: string,
-  filesystem: Filesystem,
-  modules: KernelModules,
-  place: string,
-): Promise<string | null> {
-  await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
-  mkdirSync(place, { recursive: true });
-  const options = `${filesystem.options},nodev,nosuid`;
-  const result = await busybox(['mount', '-t', filesystem.type, '-o', options, what, place]);
-  return result.code === 0 ? null : complaint(result);
 }
 
 function mediumId(): string {

@@ -14,6 +14,8 @@ export interface ProcessOptions {
   input?: string | Uint8Array;
   /** Seconds until it is killed and given up, even where a hung device keeps the kernel from ending it. */
   limit?: number;
+  /** What shows that it goes on: the limit begins anew whenever this has changed. */
+  progress?: () => string;
 }
 
 /** Runs a program and waits. Never throws: a failure is an answer. Logged with its time and what it complained of. */
@@ -43,10 +45,17 @@ export function complaint({ code, stderr }: ProcessResult): string {
 
 function start(program: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
   const { promise, resolve } = Promise.withResolvers<ProcessResult>();
-  const limit = options.limit ?? 60;
+  const { limit = 60, progress = () => '' } = options;
   const child = spawn(program, args, { stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
   const result: ProcessResult = { code: 127, stdout: '', stderr: '' };
-  const timer = setTimeout(() => {
+  let last = progress();
+  const timer = setInterval(() => {
+    const now = progress();
+    if (now !== last) {
+      last = now;
+      return;
+    }
+    clearInterval(timer);
     child.kill('SIGKILL');
     resolve({ ...result, code: 124, stderr: `${result.stderr}no answer within ${limit} seconds` });
   }, limit * 1000);
@@ -58,11 +67,11 @@ function start(program: string, args: readonly string[], options: ProcessOptions
   });
   child.stdin?.on('error', () => {}).end(options.input);
   child.on('error', (error) => {
-    clearTimeout(timer);
+    clearInterval(timer);
     resolve({ ...result, stderr: error.message });
   });
   child.on('close', (code, signal) => {
-    clearTimeout(timer);
+    clearInterval(timer);
     resolve({ ...result, code: code ?? 1, stderr: signal ? `${result.stderr}ended by ${signal}` : result.stderr });
   });
   return promise;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CheckReport } from '../contract/report.ts';
 import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
 import { parseSums, REGION_DIGITS, type Regions, SUMS } from '../contract/sums.ts';
-import { chunks } from './medium.ts';
+import { chunks } from './reading.ts';
 
 /** Damaged places of one file that are told. */
 const MOST_PLACES = 3;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type MediumManifestFacts, PATHS } from '../contract/rescue-config.ts';
 import { parsePublicKey, SIGNATURE_SUFFIX, verifySignature } from '../contract/signature.ts';
 import { type Boot, problem, tell } from './boot.ts';
-import { chunks } from './medium.ts';
+import { chunks } from './reading.ts';
 
 /** A signature is a few hundred bytes. */
 const MOST_SIGNATURE = 10_000;

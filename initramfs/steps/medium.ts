@@ -1,14 +1,9 @@
 import type { SecondStage } from '../../contract/rescue-config.ts';
-import { type Boot, problem, type Step, tell } from '../boot.ts';
-import { loadForNewDevices, storageOnItsWay } from '../coldplug.ts';
+import { type Boot, problem, type Step } from '../boot.ts';
+import { whenThere } from '../late.ts';
 import { candidates } from '../medium.ts';
 import { placedBefore, takeFromInitrd, tryMedium } from '../second-stage.ts';
-import { deviceEvent, eventNumber } from '../settle.ts';
 import { checkTrust } from '../trust.ts';
-
-/** Milliseconds without any device event after which a medium that is not there is given up, and the longest wait. */
-const PATIENCE = 4000;
-const LIMIT = 30_000;
 
 /** Finds the medium among disks and discs and brings its second stage in. */
 export const medium: Step = {
@@ -33,18 +28,9 @@ function notFound(): string {
 }
 
 async function waitForMedium(boot: Boot, stage: SecondStage): Promise<void> {
-  const asked = boot.parameters.wait;
-  const end = performance.now() + (asked === null ? LIMIT : asked * 1000);
-  let told = false;
-  while (true) {
-    const before = eventNumber();
-    await loadForNewDevices(boot);
+  const look = async () => {
     await tryMedium(boot, stage);
-    const left = end - performance.now();
-    if (boot.medium !== null || left <= 0) return;
-    if (!told) tell(boot, 'waiting for the medium');
-    told = true;
-    const patience = asked !== null || storageOnItsWay() ? left : Math.min(left, PATIENCE);
-    if (!(await deviceEvent(before, patience))) return;
-  }
+    return boot.medium;
+  };
+  await whenThere(boot, { what: 'the medium', look });
 }

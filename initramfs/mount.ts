@@ -1,0 +1,49 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import type { KernelModules } from './kernel-modules.ts';
+import { busybox, complaint } from './process.ts';
+import { progressOf } from './reading.ts';
+import type { Filesystem } from './superblock.ts';
+
+/**
+ * Mounts a device or an ISO file so that nothing of it is ever written.
+ * @param device the device it is or lies on: as long as that gives anything, the mount is waited for
+ * @returns null when it is mounted, else what mount said
+ */
+export async function mountReadOnly(
+  what: string,
+  filesystem: Filesystem,
+  modules: KernelModules,
+  place: string,
+  device = what,
+): Promise<string | null> {
+  await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
+  mkdirSync(place, { recursive: true });
+  const options = `${filesystem.options},nodev,nosuid`;
+  const progress = progressOf(device);
+  const result = await busybox(['mount', '-t', filesystem.type, '-o', options, what, place], { progress });
+  return result.code === 0 ? null : complaint(result);
+}
+
+/** What is mounted at a place: `/dev/sr0`; undefined when nothing is. */
+export function mountedAt(place: string): string | undefined {
+  return mounts().findLast(({ at }) => at === place)?.what;
+}
+
+/** Takes away whatever is mounted at the places, and what lies above it; what is held is let go as soon as it can be. */
+export async function unmount(...places: string[]): Promise<void> {
+  for (const place of places) {
+    while (mountedAt(place)) {
+      const done = await busybox(['umount', place]);
+      if (done.code === 0) continue;
+      if ((await busybox(['umount', '-l', place])).code !== 0) break;
+    }
+  }
+}
+
+function mounts(): { what: string; at: string }[] {
+  const lines = readFileSync('/proc/mounts', 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => {
+    const [what = '', at = ''] = line.split(' ');
+    return { what, at };
+  });
+}
