@@ -1,4 +1,5 @@
 import { check } from './check.ts';
+import { source } from './source.ts';
 
 /** What `mindi NAME` does in a shell of the rescue system. */
 export interface Command {
@@ -9,7 +10,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check];
+const COMMANDS: readonly Command[] = [check, source];
 
 /** Runs one command, or lists them. Returns the exit code. */
 export async function runCommand([name, ...words]: readonly string[]): Promise<number> {

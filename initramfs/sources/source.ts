@@ -1,5 +1,5 @@
 import type { Volume } from '../../contract/volume.ts';
-import type { Boot } from '../boot.ts';
+import type { Context } from '../boot.ts';
 
 /**
  * A kind of place restore data come from, one file each in this folder. An address is a URL whose scheme belongs to one
@@ -13,12 +13,12 @@ export interface SourceKind {
   /** One line for the menu and the docs, with an example of the address. */
   about: string;
   /** Addresses that can be found without being told: discs in drives, file systems with volumes on them, tapes. */
-  find?(boot: Boot): Promise<string[]>;
+  find?(context: Context): Promise<string[]>;
   /**
    * Makes it readable, and never writable. Everything it tries is told.
    * @throws SourceError when it cannot be: one plain sentence of what is wrong and one of what to do
    */
-  open(address: URL, boot: Boot): Promise<OpenSource>;
+  open(address: URL, context: Context): Promise<OpenSource>;
 }
 
 export interface OpenSource {

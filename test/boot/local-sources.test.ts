@@ -1,0 +1,383 @@
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { build as bundle } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { takeKernel } from '../../boot/bootable.ts';
+import { obdrTape } from '../../boot/obdr.ts';
+import { type Machine, startMachine } from '../../boot/qemu.ts';
+import { type TapeObject, writeSimh } from '../../boot/simh.ts';
+import { build } from '../../builder/build.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { findReady } from '../../contract/report.ts';
+import { encodeLabel, TAPE, type TapeData, type TapeLabel } from '../../contract/tape.ts';
+import { VOLUME_FILE, type Volume } from '../../contract/volume.ts';
+import { serveTapes, type TapeServer } from '../tape-server.ts';
+import { CONSOLES, PATIENCE, shell } from './shell.ts';
+
+/**
+ * One machine that runs from a disc and has another drive, disks of all kinds, two tape drives, and USB devices that
+ * come and go. What must not be written to is opened for writing by QEMU, so that the hashes can tell.
+ */
+const MIB = 1 << 20;
+const WEB01 = { format: 1, set: 'web01-a', of: 2, machine: 'web01', created: '2026-03-01T12:00:00Z' } as const;
+const MAIL: Volume = { format: 1, set: 'mail-x', number: 1, of: 1, machine: 'mail', created: '2026-02-01T08:00:00Z' };
+
+let work: Scratch;
+let tapes: TapeServer;
+let machine: Machine;
+const before = new Map<string, string>();
+
+const at = (...path: string[]) => join(work.path, ...path);
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const hashOf = (name: string) => readFile(at(name)).then(sha256);
+const run = (program: string, ...args: string[]) => execFileSync(program, args, { stdio: 'pipe' });
+
+/** A volume's directory: what marks it, and a payload. */
+async function volumeFolder(name: string, volume: Volume, bytes = 300_000): Promise<string> {
+  const folder = at(name);
+  await mkdir(join(folder, 'mindi'), { recursive: true });
+  await writeFile(join(folder, VOLUME_FILE), JSON.stringify(volume));
+  await writeFile(join(folder, 'payload'), randomBytes(bytes));
+  return folder;
+}
+
+const payload = (name: string) => sha256(readFileSync(at(name, 'payload')));
+
+async function makeDisc(name: string, volume: Volume): Promise<void> {
+  const folder = await volumeFolder(name, volume);
+  run('xorriso', '-as', 'mkisofs', '-quiet', '-J', '-R', '-V', name.toUpperCase(), '-o', at(`${name}.iso`), folder);
+}
+
+/** A disk whose third partition is an ext4 with the set's ISO files, as a machine that lost power left it. */
+async function makeDisk(): Promise<void> {
+  const folder = at('partition', 'backup', 'web01');
+  await mkdir(folder, { recursive: true });
+  for (const name of ['disc1', 'disc2', 'mail']) await copyFile(at(`${name}.iso`), join(folder, `${name}.iso`));
+  await sparse('partition.img', 32 * MIB);
+  run('mke2fs', '-q', '-t', 'ext4', '-L', 'store', '-d', at('partition'), at('partition.img'));
+  run('debugfs', '-w', '-R', 'feature needs_recovery', at('partition.img'));
+  await sparse('disk.img', 40 * MIB);
+  const table = 'label: gpt\nsize=2048, start=2048\nsize=2048, start=4096\nsize=65536, start=8192\n';
+  execFileSync('sfdisk', ['--quiet', at('disk.img')], { input: table, stdio: 'pipe' });
+  run('dd', `if=${at('partition.img')}`, `of=${at('disk.img')}`, 'bs=1M', 'seek=4', 'conv=notrunc');
+}
+
+async function sparse(name: string, bytes: number): Promise<void> {
+  await writeFile(at(name), '');
+  await truncate(at(name), bytes);
+}
+
+async function makeFat(name: string, folder: string, bytes: number): Promise<void> {
+  await sparse(name, bytes);
+  run('mkfs.vfat', '-n', 'STICK', at(name));
+  run('mcopy', '-s', '-i', at(name), join(folder, 'mindi'), join(folder, 'payload'), '::');
+}
+
+/** Of file systems with a journal of their own. */
+async function makeOthers(): Promise<void> {
+  const folder = await volumeFolder('btrfs', { ...WEB01, number: 1 });
+  await sparse('btrfs.img', 120 * MIB);
+  run('mkfs.btrfs', '-q', '-L', 'butter', '--rootdir', folder, at('btrfs.img'));
+  await volumeFolder('xfs', { ...WEB01, number: 1 });
+  await writeFile(at('xfs.proto'), xfsPrototype(at('xfs')));
+  await sparse('xfs.img', 300 * MIB);
+  run('mkfs.xfs', '-q', '-L', 'ex', '-p', at('xfs.proto'), at('xfs.img'));
+}
+
+/** As mkfs.xfs -p reads it. */
+const xfsPrototype = (folder: string) => `/stand
+0 0
+d--755 0 0
+mindi d--755 0 0
+volume.json ---644 0 0 ${folder}/${VOLUME_FILE}
+$
+payload ---644 0 0 ${folder}/payload
+$
+`;
+
+/** Restore data of whole records: the emulated drive spoils a shorter one at the end. */
+const RECORD = 32_768;
+const tapeData = { obdr: randomBytes(20 * RECORD), plain: randomBytes(7 * RECORD) };
+
+function* records(bytes: Buffer): Generator<TapeObject> {
+  for (let start = 0; start < bytes.length; start += RECORD) yield bytes.subarray(start, start + RECORD);
+  yield null;
+}
+
+async function makeTapes(): Promise<void> {
+  const data = (number: number): TapeData => ({ format: 'tar', record: RECORD, volume: { ...WEB01, number } });
+  const label = (about: TapeLabel) => Buffer.from(encodeLabel(about, TAPE.label));
+  const obdr: TapeObject[] = [...(await obdrTape(at('mail.iso')))];
+  const index = obdr.indexOf(null) + 1;
+  const image = { sha256: await hashOf('mail.iso'), size: 1, record: TAPE.image, start: TAPE.header.records };
+  obdr[index] = label({ format: 1, name: 'MAIL', epoch: 1, image, data: data(1) });
+  // Between the label and the data a driver may have written more filemarks than one.
+  await writeSimh(at('obdr.tap'), [...obdr, null, ...records(tapeData.obdr)]);
+  const plain = label({ format: 1, name: 'WEB01', epoch: 1, image: null, data: data(2) });
+  await writeSimh(at('plain.tap'), [plain, null, ...records(tapeData.plain)]);
+  await writeSimh(at('bare.tap'), await obdrTape(at('disc1.iso')));
+}
+
+/** What writes them, for the runtime of the rescue system: the same code that writes tapes for `mindi write`. */
+const WRITER = `
+import { writeRecords } from './builder/write/records.ts';
+import { readSimh } from './boot/simh.ts';
+const [file, device] = process.argv.slice(2);
+await writeRecords(device, readSimh(file), () => {}, async () => {});
+`;
+
+async function makeTapesDisc(): Promise<void> {
+  await makeTapes();
+  await bundle({
+    stdin: { contents: WRITER, resolveDir: join(import.meta.dirname, '../..'), loader: 'ts' },
+    ...{ bundle: true, platform: 'node', format: 'esm', target: 'es2022', conditions: ['source'] },
+    outfile: at('tapes', 'write.mjs'),
+  });
+  for (const name of ['obdr.tap', 'plain.tap', 'bare.tap']) await copyFile(at(name), at('tapes', name));
+  run('xorriso', '-as', 'mkisofs', '-quiet', '-R', '-o', at('tapes.iso'), at('tapes'));
+}
+
+const WRITABLE = ['disk.img', 'xfs.img', 'btrfs.img', 'stick.img', 'big.img'];
+
+beforeAll(async () => {
+  work = await scratch('test');
+  await makeDisc('disc1', { ...WEB01, number: 1 });
+  await makeDisc('disc2', { ...WEB01, number: 2 });
+  await makeDisc('mail', MAIL);
+  await makeDisk();
+  await makeOthers();
+  await makeFat('stick.img', await volumeFolder('stick', { ...WEB01, number: 1 }), 40 * MIB);
+  await makeFat('big.img', await volumeFolder('big', { ...WEB01, number: 1 }, 24 * MIB), 40 * MIB);
+  await makeTapesDisc();
+  for (const name of WRITABLE) before.set(name, await hashOf(name));
+
+  const profile = at('medium.yaml');
+  await writeFile(profile, 'name: medium\nextends: standalone\nmountlist: none\n');
+  const { media } = await build(await loadProfile(profile), at('out'));
+  const image = media[0]?.path ?? '';
+  tapes = await serveTapes([{ size: 16 }, { size: 16 }, { size: 16 }], work.path);
+  machine = await startMachine({
+    direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert udevtimeout=8` },
+    medium: { path: image, as: 'cdrom' },
+    drives: [`${at('disk.img')}:ahci`, `${at('xfs.img')}:virtio`, `${at('btrfs.img')}:virtio`],
+    more: [
+      ...['-drive', `if=none,id=disc,format=raw,readonly=on,media=cdrom,file=${at('tapes.iso')}`],
+      ...['-device', 'ide-cd,id=drive,drive=disc'],
+      ...['-drive', `if=none,id=slow,format=raw,readonly=on,media=cdrom,file=${at('disc1.iso')},${SLOW}`],
+      ...['-drive', `if=none,id=big,format=raw,file=${at('big.img')},throttling.bps-read=${2 * MIB}`],
+      ...tapes.devices,
+    ],
+  });
+  await machine.waitFor('the ready line', findReady, PATIENCE);
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+});
+afterAll(async () => {
+  await machine?.stop();
+  await tapes?.[Symbol.asyncDispose]();
+  await work?.[Symbol.asyncDispose]();
+});
+
+/** Bytes a second, as a remote-management card gives them. */
+const SLOW = 'throttling.bps-read=50000';
+
+/** Puts a disc into the second drive, as a hand would. */
+const putIn = (name: string) =>
+  machine.qmp('blockdev-change-medium', { id: 'drive', filename: at(name), format: 'raw', force: true });
+
+const plugIn = (drive: string) =>
+  machine.qmp('device_add', { driver: 'usb-storage', bus: 'usb.0', id: `usb-${drive}`, drive });
+const pullOut = (drive: string) => machine.qmp('device_del', { id: `usb-${drive}` });
+
+const mindi = (words: string) => shell(machine, `mindi source ${words}`);
+/** What the command said, and the SHA-256 of a file of the source. */
+const read = (words: string, file = 'payload') => mindi(`${words} --read ${file} | sha256sum`);
+
+/** Waits for words that come after what is on the console now. */
+function says(words: string): Promise<unknown> {
+  const from = machine.text.length;
+  return machine.waitFor(words, (text) => text.slice(from).includes(words) || undefined, PATIENCE);
+}
+
+test('lists what is there by itself, and not the disc it runs from', async () => {
+  const found = (await mindi('')).split('\n');
+  const drive = /cd:(\/dev\/sr\d)/.exec(found[0] ?? '')?.[1];
+  expect(found).toEqual([
+    `cd:${drive}`,
+    ...['disk:/dev/vda', 'disk:/dev/vdb'],
+    ...['tape:/dev/nst0', 'tape:/dev/nst1', 'tape:/dev/nst2'],
+  ]);
+  expect(await shell(machine, 'grep -c run/mindi/source /proc/mounts')).toBe('0');
+});
+
+describe('disks of the machine', () => {
+  test('a directory with ISO files: the newest set, each volume of it, the journal as it was', async () => {
+    const said = await mindi('disk:LABEL=store/backup/web01');
+    expect(said).toContain('also there, and not used: the set of mail, 2026-02-01T08:00:00Z\n');
+    expect(JSON.parse(said.split('\n').at(-1) ?? '')).toEqual({
+      name: '/backup/web01 on the disk sda3',
+      path: '/run/mindi/source',
+      volumes: [
+        { ...WEB01, number: 1 },
+        { ...WEB01, number: 2 },
+      ],
+    });
+    expect(await shell(machine, 'sha256sum </run/mindi/source/payload')).toContain(payload('disc1'));
+    expect(await read('disk:/dev/sda3/backup/web01 --volume 2')).toContain(payload('disc2'));
+    expect(await mindi('disk:/dev/sda3/backup/web01 --volume 3')).toContain(
+      'The ISO file of volume 3 is not on /backup/web01 on the disk sda3; there are disc1.iso, disc2.iso.\nCopy it',
+    );
+    expect(await shell(machine, 'dd if=/dev/zero of=/dev/sda3 count=1 conv=fsync')).toContain('not permitted');
+  });
+
+  test('XFS and Btrfs, by label, by UUID and without a name', async () => {
+    expect(await read('disk:LABEL=ex')).toContain(payload('xfs'));
+    const uuid = await shell(machine, 'blkid -s UUID -o value /dev/vdb');
+    expect(await read(`disk:UUID=${uuid}`)).toContain(payload('btrfs'));
+    expect(await read('disk:')).toContain(payload('xfs'));
+  });
+
+  test('what is not there is a sentence, and what to do', async () => {
+    expect(await mindi('disk:/dev/sda3/bakcup')).toMatch(
+      /There is no such directory on \/bakcup on the disk sda3: .*\nCheck the path, or choose another source\.$/,
+    );
+    expect(await mindi('disk:LABEL=nosuch/x; echo $?')).toMatch(
+      /No file system with the LABEL nosuch is there\.\nConnect the disk and try again, or choose another source\.\n1$/,
+    );
+    expect(await mindi('disk:/dev/sda1')).toContain('The disk sda1 holds no file system that can be read here.');
+    expect(await mindi('disk:backup')).toContain('The address disk:backup names no place on a disk.\nWrite it like');
+    expect(await read('disk:LABEL=ex', '../../etc/passwd')).toContain('../../etc/passwd is not on the disk vda.');
+  });
+});
+
+describe('discs', () => {
+  test('one set of two: the old one is thrown out, wrong ones are named and asked for again', async () => {
+    await putIn('disc1.iso');
+    const asked = read('cd: --volume 2');
+    await says('Put in disc 2 of 2 (web01, 2026-03-01T12:00:00Z).');
+    expect(await trayOpen()).toBe(true);
+    await putIn('mail.iso');
+    machine.type('\r');
+    await says('belongs to another set: disc 1 of mail, 2026-02-01T08:00:00Z. Put in disc 2 of 2');
+    await putIn('disc1.iso');
+    machine.type('1\r');
+    await says('is disc 1, not disc 2. Put in disc 2 of 2');
+    await putIn('tapes.iso');
+    machine.type('\r');
+    await says('holds no restore data. Put in disc 2 of 2');
+    await putIn('disc2.iso');
+    machine.type('\r');
+    expect(await asked).toContain(payload('disc2'));
+  });
+
+  test('nobody is there, a person who gives up, a tray that stays shut', async () => {
+    expect(await mindi('cd: --volume 1 </dev/null; echo $?')).toMatch(
+      /Nobody is asked in this mode: Put in disc 1 of 2 .*\n1$/,
+    );
+    await putIn('disc2.iso');
+    await shell(
+      machine,
+      'echo "$(cat /proc/cmdline) donteject" >/tmp/cmdline; mount --bind /tmp/cmdline /proc/cmdline',
+    );
+    const asked = mindi('cd: --volume 1; umount /proc/cmdline');
+    await says('Put in disc 1 of 2');
+    expect(await trayOpen()).toBe(false);
+    machine.type('2\r');
+    expect(await asked).toMatch(/There is no disc 1 of 2\.\nOpen the source again when you have it/);
+  });
+
+  test('a slow drive of a remote-management card, that appears late', async () => {
+    await putIn('tapes.iso');
+    const asked = read('cd:');
+    await says('waiting for a disc with restore data');
+    await plugIn('slow');
+    expect(await asked).toContain(payload('disc1'));
+    await pullOut('slow');
+  });
+});
+
+const trayOpen = async () => {
+  const drives = (await machine.qmp('query-block')) as { qdev: string; tray_open?: boolean }[];
+  return drives.find(({ qdev }) => qdev.includes('drive'))?.tray_open;
+};
+
+describe('USB disks', () => {
+  test('one that is plugged in late', async () => {
+    await addDisk('stick');
+    const asked = read('usb:');
+    await says('waiting for a USB disk with restore data');
+    await plugIn('stick');
+    expect(await asked).toContain(payload('stick'));
+    expect(await read('usb:LABEL=STICK/')).toContain(payload('stick'));
+    await pullOut('stick');
+  });
+
+  test('one that is pulled out while it is read: a sentence, and read whole when it is back', async () => {
+    await plugIn('big');
+    const asked = mindi('usb: --read payload >/dev/null; echo $?');
+    await readSome('big', 6 * MIB);
+    await pullOut('big');
+    expect(await asked).toMatch(
+      /The USB disk sd[a-z] was taken away while payload was read; \d+ bytes of it came\.\nPlug it in again .*\n1$/,
+    );
+    await addDisk('big2', 'big.img');
+    await plugIn('big2');
+    expect(await read('usb:')).toContain(payload('big'));
+  });
+});
+
+const addDisk = (node: string, file = `${node}.img`) =>
+  machine.qmp('blockdev-add', { driver: 'raw', 'node-name': node, file: { driver: 'file', filename: at(file) } });
+
+/** Waits until so many bytes have been read from a drive. */
+async function readSome(drive: string, bytes: number): Promise<void> {
+  for (;;) {
+    const all = (await machine.qmp('query-blockstats')) as { device: string; stats: { rd_bytes: number } }[];
+    if ((all.find(({ device }) => device === drive)?.stats.rd_bytes ?? 0) > bytes) return;
+    await sleep(100);
+  }
+}
+
+describe('tapes', () => {
+  beforeAll(async () => {
+    const write = (file: string, drive: number) =>
+      `mt -f /dev/nst${drive} setblk 0 && /usr/lib/mindi/runtime write.mjs ${file} /dev/nst${drive} && echo written`;
+    const all = [write('obdr.tap', 0), write('plain.tap', 1), write('bare.tap', 2)].join(' && ');
+    await putIn('tapes.iso');
+    const drive = /cd:\S+/.exec(await mindi(''))?.[0];
+    const said = await shell(machine, `mindi source ${drive}; cd /run/mindi/source; ${all}; cd`);
+    expect(said).toMatch(/(^written$[\s\S]*){3}/m);
+    for (const drive of [0, 1, 2]) before.set(`tape${drive}.img`, await hashOf(`tape${drive}.img`));
+  });
+
+  test('data behind the rescue system, found by the label', async () => {
+    const said = await mindi('tape:/dev/st0');
+    expect(JSON.parse(said.split('\n').at(-1) ?? '')).toEqual({
+      name: 'the tape in nst0',
+      path: null,
+      volumes: [{ ...WEB01, number: 1 }],
+    });
+    expect(await read('tape:', 'data')).toContain(sha256(tapeData.obdr));
+  });
+
+  test('a plain one in another drive is the second of the set, and nobody is asked', async () => {
+    expect(await read('tape:/dev/nst1', 'data')).toContain(sha256(tapeData.plain));
+    expect(await read('tape: --volume 2 </dev/null', 'data')).toContain(sha256(tapeData.plain));
+  });
+
+  test('a tape without restore data, one that is not there', async () => {
+    expect(await mindi('tape:/dev/nst2')).toContain(
+      'No tape with restore data is in a drive: nst2 holds the tape DISC1, which has no restore data.\nPut the tape in',
+    );
+    expect(await mindi('tape: --volume 3 </dev/null')).toContain('Nobody is asked in this mode: Put in tape 3 of 2');
+  });
+});
+
+test('nothing was written anywhere', async () => {
+  await machine.stop();
+  for (const [name, hash] of before) expect(await hashOf(name), name).toBe(hash);
+});
