@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import type { KernelModules } from './kernel-modules.ts';
-import { busybox, complaint } from './process.ts';
+import { busybox, complaint, run } from './process.ts';
 import { progressOf } from './reading.ts';
 import type { Filesystem } from './superblock.ts';
 
@@ -18,9 +18,13 @@ export async function mountReadOnly(
 ): Promise<string | null> {
   await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
   mkdirSync(place, { recursive: true });
-  const options = `${filesystem.options},nodev,nosuid`;
+  const { type, program } = filesystem;
+  const words = ['-o', `${filesystem.options},nodev,nosuid`, what, place];
   const progress = progressOf(device);
-  const result = await busybox(['mount', '-t', filesystem.type, '-o', options, what, place], { progress });
+  const result =
+    program && !modules.answers(`fs-${type}`)
+      ? await run(program, words, { progress })
+      : await busybox(['mount', '-t', type, ...words], { progress });
   return result.code === 0 ? null : complaint(result);
 }
 

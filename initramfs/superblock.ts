@@ -5,6 +5,8 @@ export interface Filesystem {
   options: string;
   /** Modules its driver asks for while mounting. */
   helpers: readonly string[];
+  /** What mounts it where the kernel has no driver: a program that takes options, device and place. */
+  program?: string;
 }
 
 interface KnownFilesystem extends Filesystem {
@@ -45,7 +47,14 @@ export const OF_DISKS: readonly KnownFilesystem[] = [
     helpers: [],
     magic: (start) => start.subarray(0x400, 0x404).equals(F2FS_MAGIC),
   },
-  { type: 'ntfs3', options: 'ro', helpers: [], magic: (start) => text(start, 3, 8) === 'NTFS    ' },
+  // Debian has the kernel's driver since version 13.
+  {
+    type: 'ntfs3',
+    options: 'ro',
+    helpers: ['fuse'],
+    program: 'ntfs-3g',
+    magic: (start) => text(start, 3, 8) === 'NTFS    ',
+  },
 ];
 
 /** An ISO that is a file. */

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Context } from '../boot.ts';
 import { Unanswered } from '../person.ts';
 import { findSources, openSource, SOURCES } from '../sources/index.ts';
+import { leaveSource } from '../sources/places.ts';
 import { type OpenSource, SourceError } from '../sources/source.ts';
 import { commandContext } from './context.ts';
 import type { Command } from './index.ts';
@@ -18,17 +19,27 @@ const HELP = `mindi source                      lists the sources that are found
 mindi source ADDRESS              opens one and tells where its data are
   --volume NUMBER                 then gets that volume of the set
   --read NAME                     writes that file of it to standard output
+mindi source --close              lets the open one go, so that its medium can be taken out
 
 ${SOURCES.map(({ schemes, about }) => `${schemes.map((one) => `${one}:`).join(' ')}  ${about}`).join('\n')}
 `;
 
-const OPTIONS = { volume: { type: 'string' }, read: { type: 'string' }, help: { type: 'boolean' } } as const;
+const OPTIONS = {
+  volume: { type: 'string' },
+  read: { type: 'string' },
+  close: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
 
 async function runSource(words: readonly string[]): Promise<number> {
   const { values, positionals } = parse(words);
   if (values === null || values.help) {
     (values ? process.stdout : process.stderr).write(HELP);
     return values ? 0 : 2;
+  }
+  if (values.close) {
+    await leaveSource();
+    return 0;
   }
   const context = commandContext();
   try {

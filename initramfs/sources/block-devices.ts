@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Context } from '../boot.ts';
 import { attribute, list } from '../devices.ts';
@@ -28,6 +28,14 @@ function named(pattern: RegExp): string[] {
   return list(CLASS)
     .filter((name) => pattern.test(name))
     .map((name) => `/dev/${name.replaceAll('!', '/')}`);
+}
+
+/** The device `/dev/dm-0` for any name of it, `/dev/vg0/store`. */
+export function kernelName(device: string): string {
+  const { rdev } = statSync(device);
+  const major = (rdev >> 8) & 0xfff;
+  const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
+  return `/dev/${basename(realpathSync(`/sys/dev/block/${major}:${minor}`)).replaceAll('!', '/')}`;
 }
 
 /** Whether a disk or partition is plugged in by USB. */

@@ -25,7 +25,7 @@ export async function changeVolume<T extends object>(context: Context, change: C
   const wanted = `${thing} ${number}${of.of === null ? '' : ` of ${of.of}`}`;
   let found = await change.look(false);
   for (let wrong = ''; typeof found === 'string'; wrong = `${found} `) {
-    await change.letGo();
+    if (context.person.there) await change.letGo();
     const question = `${wrong}Put in ${wanted} (${of.machine}, ${of.created}).`;
     if ((await context.person.choose(question, answers(thing), 'in')) === 'stop')
       throw new SourceError(`There is no ${wanted}.`, 'Open the source again when you have it, or choose another one.');

@@ -5,7 +5,7 @@ import { whenThere } from '../late.ts';
 import { unmount } from '../mount.ts';
 import { busybox, run } from '../process.ts';
 import { placeOf } from './address.ts';
-import { disks, isUsb, mountDevice } from './block-devices.ts';
+import { disks, isUsb, kernelName, mountDevice } from './block-devices.ts';
 import { capital, volumeIn } from './files.ts';
 import { openFolder } from './folder.ts';
 import { CARRIER, LOOK, leaveSource } from './places.ts';
@@ -21,17 +21,16 @@ export type Where =
 
 /** @throws SourceError when it is none of the forms there are */
 export function parseWhere(address: URL): Where {
-  const text = placeOf(address);
-  if (text === '' && !address.host) return { by: 'volume' };
+  const text = address.host ? `//${address.host}` : placeOf(address);
+  if (text === '') return { by: 'volume' };
   const path = posix.normalize(text);
   if (/^\/dev\/[^/]/.test(path)) return { by: 'device', path };
   const [, by, value, folder = '/'] = /^(LABEL|UUID)=([^/]+)(\/.*)?$/.exec(text) ?? [];
-  if (by === undefined || value === undefined)
-    throw new SourceError(
-      `The address ${address.href} names no place on a disk.`,
-      `Write it like ${address.protocol}/dev/sdb1/backup, ${address.protocol}LABEL=backup/web01 or ${address.protocol}UUID=…/web01.`,
-    );
-  return { by: by as 'LABEL' | 'UUID', value, folder: posix.normalize(folder) };
+  if (by && value) return { by: by as 'LABEL' | 'UUID', value, folder: posix.normalize(folder) };
+  throw new SourceError(
+    `The address ${address.href} names no place on a disk.`,
+    `Write it like ${address.protocol}/dev/sdb1/backup, ${address.protocol}LABEL=backup/web01 or ${address.protocol}UUID=…/web01.`,
+  );
 }
 
 /** A place that is there: a device, mounted at CARRIER. */
@@ -110,7 +109,8 @@ async function anyVolume(context: Context, { what, wanted }: DiskOptions): Promi
 }
 
 /** Of a device that is there nothing else is to be waited for. */
-async function mounted(context: Context, device: string, folder: string): Promise<Place> {
+async function mounted(context: Context, named: string, folder: string): Promise<Place> {
+  const device = kernelName(named);
   const failure = await mountDevice(context, device, CARRIER);
   if (failure === null) return { device, folder };
   throw new SourceError(`The disk ${basename(device)} ${failure}.`, 'Name another place, or choose another source.');
@@ -124,7 +124,7 @@ async function mountVolume(context: Context, device: string, place: string): Pro
   return false;
 }
 
-/** `/dev/mapper/vg-data` of `/dev/mapper/vg-data/backup`; undefined when no part of it is a device yet. */
+/** The part `/dev/mapper/vg-data` of `/dev/mapper/vg-data/backup`; undefined when no part of it is a device yet. */
 function deviceOf(path: string): string | undefined {
   const parts = path.split('/');
   const ends = parts.map((_, end) => parts.slice(0, end + 1).join('/'));

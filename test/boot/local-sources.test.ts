@@ -87,6 +87,13 @@ async function makeOthers(): Promise<void> {
   await writeFile(at('xfs.proto'), xfsPrototype(at('xfs')));
   await sparse('xfs.img', 300 * MIB);
   run('mkfs.xfs', '-q', '-L', 'ex', '-p', at('xfs.proto'), at('xfs.img'));
+  await volumeFolder('f2fs', { ...WEB01, number: 1 });
+  await sparse('f2fs.img', 64 * MIB);
+  run('mkfs.f2fs', '-q', '-l', 'flash', at('f2fs.img'));
+  run('sload.f2fs', '-f', at('f2fs'), at('f2fs.img'));
+  await sparse('ntfs.img', 8 * MIB);
+  run('mkntfs', '-q', '-F', '-L', 'windows', at('ntfs.img'));
+  run('ntfscp', at('ntfs.img'), join(folder, 'payload'), 'payload');
 }
 
 /** As mkfs.xfs -p reads it. */
@@ -142,7 +149,8 @@ async function makeTapesDisc(): Promise<void> {
   run('xorriso', '-as', 'mkisofs', '-quiet', '-R', '-o', at('tapes.iso'), at('tapes'));
 }
 
-const WRITABLE = ['disk.img', 'xfs.img', 'btrfs.img', 'stick.img', 'big.img'];
+const DISKS = ['xfs', 'btrfs', 'f2fs', 'ntfs'];
+const WRITABLE = [...DISKS, 'disk', 'stick', 'big'].map((name) => `${name}.img`);
 
 beforeAll(async () => {
   work = await scratch('test');
@@ -164,7 +172,7 @@ beforeAll(async () => {
   machine = await startMachine({
     direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert udevtimeout=8` },
     medium: { path: image, as: 'cdrom' },
-    drives: [`${at('disk.img')}:ahci`, `${at('xfs.img')}:virtio`, `${at('btrfs.img')}:virtio`],
+    drives: [`${at('disk.img')}:ahci`, ...DISKS.map((name) => `${at(`${name}.img`)}:virtio`)],
     more: [
       ...['-drive', `if=none,id=disc,format=raw,readonly=on,media=cdrom,file=${at('tapes.iso')}`],
       ...['-device', 'ide-cd,id=drive,drive=disc'],
@@ -208,7 +216,7 @@ test('lists what is there by itself, and not the disc it runs from', async () =>
   const drive = /cd:(\/dev\/sr\d)/.exec(found[0] ?? '')?.[1];
   expect(found).toEqual([
     `cd:${drive}`,
-    ...['disk:/dev/vda', 'disk:/dev/vdb'],
+    ...['disk:/dev/vda', 'disk:/dev/vdb', 'disk:/dev/vdc'],
     ...['tape:/dev/nst0', 'tape:/dev/nst1', 'tape:/dev/nst2'],
   ]);
   expect(await shell(machine, 'grep -c run/mindi/source /proc/mounts')).toBe('0');
@@ -234,8 +242,22 @@ describe('disks of the machine', () => {
     expect(await shell(machine, 'dd if=/dev/zero of=/dev/sda3 count=1 conv=fsync')).toContain('not permitted');
   });
 
-  test('XFS and Btrfs, by label, by UUID and without a name', async () => {
+  test('a device that is mapped to it', async () => {
+    const table = 'dmsetup create -r store --table "0 65536 linear /dev/sda3 0"';
+    await shell(machine, `mindi source --close; ${table}; dmsetup mknodes`);
+    expect(await mindi('disk:/dev/sda3/backup')).toMatch(/The disk sda3 holds .* that cannot be mounted: .*busy/);
+    expect(await read('disk:/dev/mapper/store/backup/web01')).toContain(payload('disc1'));
+    expect(await shell(machine, 'mindi source --close; dmsetup remove store; echo $?')).toBe('0');
+  });
+
+  test('XFS, Btrfs, F2FS and NTFS, by label, by UUID and without a name', async () => {
+    // Its journal is left as a crash leaves it.
+    const crash = 'touch /mnt/new && xfs_io -x -c "shutdown -f" /mnt && umount /mnt && sync && echo crashed';
+    expect(await shell(machine, `blockdev --setrw /dev/vda && mount /dev/vda /mnt && ${crash}`)).toBe('crashed');
+    before.set('xfs.img', await hashOf('xfs.img'));
     expect(await read('disk:LABEL=ex')).toContain(payload('xfs'));
+    expect(await read('disk:LABEL=flash')).toContain(payload('f2fs'));
+    expect(await read('disk:LABEL=windows')).toContain(payload('btrfs'));
     const uuid = await shell(machine, 'blkid -s UUID -o value /dev/vdb');
     expect(await read(`disk:UUID=${uuid}`)).toContain(payload('btrfs'));
     expect(await read('disk:')).toContain(payload('xfs'));
@@ -328,6 +350,18 @@ describe('USB disks', () => {
     await plugIn('big2');
     expect(await read('usb:')).toContain(payload('big'));
   });
+});
+
+test('a damaged place of a disk: which file, how far, and what to do', async () => {
+  const file = { driver: 'file', filename: at('big.img'), locking: 'off', 'read-only': true };
+  const sector = (16 * MIB) / 512;
+  const bad = { driver: 'blkdebug', image: file, 'inject-error': [{ event: 'read_aio', errno: 5, sector }] };
+  await machine.qmp('blockdev-add', { driver: 'raw', 'node-name': 'bad', file: bad, 'read-only': true });
+  await plugIn('bad');
+  await machine.qmp('device_del', { id: 'usb-big2' });
+  expect(await mindi('usb: --read payload >/dev/null; echo $?')).toMatch(
+    /payload on the USB disk sd[a-z] cannot be read beyond byte \d{8}: EIO.*\nThe medium or its drive may be damaged .*\n1$/,
+  );
 });
 
 const addDisk = (node: string, file = `${node}.img`) =>
