@@ -41,7 +41,8 @@ export interface MediumParts {
   signed?: SignedLoaders | null;
 }
 
-export type MediumWriter = (parts: MediumParts) => Promise<void>;
+/** Returns the image's hex SHA-256 where writing it told; else it is read again. */
+export type MediumWriter = (parts: MediumParts) => Promise<string | undefined>;
 
 /** The profile's name as ISO 9660 and FAT allow it: A-Z, 0-9 and _, at most 32 characters. */
 export function volumeId(name: string): string {

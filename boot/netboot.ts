@@ -61,6 +61,7 @@ export const makeNetboot: MediumWriter = async (parts) => {
     },
     replaceFolder,
   );
+  return undefined;
 };
 
 /** iPXE takes `${`, `&&` and the like for itself, and there is no way to quote them. */

@@ -13,6 +13,7 @@ const CHUNK = 1 << 20;
 export const makeObdr: MediumWriter = async ({ out, from }) => {
   const tape = await obdrTape(from ?? '');
   await writeMedium(out, (temporary) => writeSimh(temporary, tape));
+  return undefined;
 };
 
 /**

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { open, readFile, writeFile } from 'node:fs/promises';
-import { cached, hashOf } from '../builder/cache.ts';
+import { createHash, subtle } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { cached, hashOf, piecesOf } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
 import { formatSums, REGION_DIGITS, type Regions, SUMS } from '../contract/sums.ts';
 import type { Source } from './medium.ts';
@@ -57,33 +57,23 @@ export function enterSum(image: Buffer, path: string, bytes: Uint8Array): void {
 
 async function sumsOf(source: Source, identity?: string): Promise<FileSums> {
   if (typeof source !== 'string') return compute([source]);
-  if (identity === undefined) return compute(pieces(source));
+  if (identity === undefined) return compute(piecesOf(source));
   const path = await cached('sums', `${hashOf([FORMAT, REGION, identity])}.json`, async (temporary) => {
-    await writeFile(temporary, JSON.stringify(await compute(pieces(source))));
+    await writeFile(temporary, JSON.stringify(await compute(piecesOf(source))));
   });
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
 /** @param regions pieces of REGION bytes, the last one may be shorter */
-async function compute(regions: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<FileSums> {
+async function compute(regions: Iterable<Uint8Array>): Promise<FileSums> {
   const whole = createHash('sha256');
-  const each: string[] = [];
-  for await (const region of regions) {
+  const digests: Promise<ArrayBuffer>[] = [];
+  for (const region of regions) {
+    digests.push(subtle.digest('SHA-256', region as Uint8Array<ArrayBuffer>)); // of a copy, on the thread pool
     whole.update(region);
-    each.push(createHash('sha256').update(region).digest('hex').slice(0, REGION_DIGITS));
   }
+  const each = (await Promise.all(digests)).map((digest) =>
+    Buffer.from(digest).toString('hex').slice(0, REGION_DIGITS),
+  );
   return { sha256: whole.digest('hex'), regions: each.length > 1 ? each : [] };
-}
-
-async function* pieces(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path);
-  try {
-    const buffer = Buffer.allocUnsafe(REGION);
-    for (let length = REGION; length === REGION; ) {
-      length = (await file.read(buffer, 0, REGION)).bytesRead;
-      if (length > 0) yield buffer.subarray(0, length);
-    }
-  } finally {
-    await file.close();
-  }
 }

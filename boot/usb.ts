@@ -40,7 +40,7 @@ export interface UsbOptions {
  * Writes NAME.img for a USB stick: one FAT32 partition that starts by syslinux on BIOS and by GRUB on UEFI, under an MBR
  * or a GPT, with room for restore data. What is free takes no room on this disk: the image is sparse.
  */
-export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<void> {
+export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<undefined> {
   const loaders = findLoaders(LOADER_FILES);
   const files = await filesOf(parts, loaders);
   const { table } = options;

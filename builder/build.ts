@@ -3,9 +3,9 @@ import type { RescueConfig, SecondStage } from '../contract/rescue-config.ts';
 import type { PublicKey } from '../contract/signature.ts';
 import { checkBudget } from './budget.ts';
 import { gather } from './gather.ts';
-import { hashMedium, makeDirectory, writeMedia } from './media.ts';
-import { type PackedSegment, packSegments } from './pack/segments.ts';
-import { type Plan, plan, STAGE2_ON_MEDIUM } from './plan.ts';
+import { hashMedium, makeDirectory, prepareMedia, writeMedia } from './media.ts';
+import { type PackedSegment, packAhead, packSegments } from './pack/segments.ts';
+import { type Plan, plan, runtimeImage, STAGE2_ON_MEDIUM } from './plan.ts';
 import type { Profile } from './profile/load.ts';
 import { refuseSecrets } from './secrets/scan.ts';
 import { secureLoaders } from './secure-boot.ts';
@@ -61,28 +61,29 @@ export async function build(
     listener.note?.(text);
   };
   const trusted = await keyToTrust(profile, options);
-  const inputs = await clock('gather', () => gather(profile, note));
-  refuseSecrets(inputs.secrets, profile);
+  const inputs = await clock('gather', () => gathered(profile, note));
   const where = profile.where(['boot', 'secureBoot']);
   const loaders = await secureLoaders(profile.boot.secureBoot, inputs.kernel, { where, note });
   const secret = inputs.secrets.allowed.length > 0;
   const planned = await clock('plan', async () => plan(inputs));
   return await ownFiles(secret, async () => {
+    const prepared = prepareMedia(profile.media, loaders);
     const { segments, manifest } = await clock('pack', () => pack(planned, trusted?.line ?? null, listener));
+    await prepared;
     checkBudget(planned.manifest, segments, profile);
     const written = await clock('write', async () => {
       await makeDirectory(out);
       const signed = signWith(options.sign, trusted?.key ?? null);
       const signature = await signed({ name: 'manifest.json', bytes: manifest.document.bytes });
       const files = mediumFiles(manifest.document, signature, profile.initrd.fold);
-      const paths = await writeMedia(
+      const media = await writeMedia(
         { planned, segments, profile, kernel: inputs.kernel.image, loaders, files, secret },
         out,
       );
-      return { paths, signature, signed };
+      return { media, signature, signed };
     });
     const { media, documents } = await clock('hash', async () => {
-      const hashed = await Promise.all(written.paths.map(hashMedium));
+      const hashed = await Promise.all(written.media.map(hashMedium));
       return { media: hashed, documents: await writeDocuments(manifest, hashed, written, out) };
     });
     return {
@@ -95,6 +96,21 @@ export async function build(
       notes,
     };
   });
+}
+
+/** Gathers, and packs the runtime meanwhile. @throws MindiError also for secrets that must not be on the medium */
+async function gathered(profile: Profile, note: (text: string) => void) {
+  const packing = new AbortController();
+  try {
+    const inputs = await gather(profile, note, (runtime) => {
+      packAhead(runtimeImage(runtime), runtime.contents, packing.signal);
+    });
+    refuseSecrets(inputs.secrets, profile);
+    return inputs;
+  } catch (error) {
+    packing.abort();
+    throw error;
+  }
 }
 
 /** @throws MindiError `trust.unsigned`: such a medium would trust itself at no boot. */

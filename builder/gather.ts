@@ -11,7 +11,7 @@ import { resolveKernel } from './kernel/source.ts';
 import { hostKeymap } from './keymap.ts';
 import { captureMountlist } from './mountlist/capture.ts';
 import { readMountlist } from './mountlist/file.ts';
-import { joined } from './piece.ts';
+import { joined, type Piece } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
 import type { Profile } from './profile/load.ts';
 import { type Secrets, scanForSecrets } from './secrets/scan.ts';
@@ -29,9 +29,13 @@ export interface Gathered extends PlanInputs {
 
 /**
  * Reads everything a plan is made from: the kernel and its drivers, the tools, this machine's disks. Writes only mindi's
- * cache. What the person should know though it is no error goes to `note`.
+ * cache. What the person should know though it is no error goes to `note`; the runtime, which is there first, to `early`.
  */
-export async function gather(profile: Profile, note: (text: string) => void): Promise<Gathered> {
+export async function gather(
+  profile: Profile,
+  note: (text: string) => void,
+  early: (runtime: Piece) => void = () => {},
+): Promise<Gathered> {
   const hashes = new FileHashes();
   const captured = mountlistFor(profile);
   captured.catch(() => {}); // told below, with all else that is wrong
@@ -39,7 +43,10 @@ export async function gather(profile: Profile, note: (text: string) => void): Pr
     gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...profile.tools, where: profile.where, hashes }),
     baseEntries({ busybox: findBusybox() }),
-    runtimeEntries(profile.runtime, hashes),
+    runtimeEntries(profile.runtime, hashes).then((runtime) => {
+      early(runtime);
+      return runtime;
+    }),
     captured,
   ]);
   await hashes.save();

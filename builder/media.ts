@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
-import { makeIso } from '../boot/iso.ts';
-import { type MediumParts, type Source, volumeId } from '../boot/medium.ts';
+import { makeIso, prepareIso } from '../boot/iso.ts';
+import { type MediumParts, type MediumWriter, type Source, volumeId } from '../boot/medium.ts';
 import { findMemtest } from '../boot/memtest.ts';
 import { menuModel } from '../boot/menu.ts';
 import { makeNetboot } from '../boot/netboot.ts';
@@ -21,12 +21,14 @@ import type { Output } from './trust/documents.ts';
 /** One back end a medium: what it writes, named after the profile. */
 interface Writer {
   file: (name: string) => string;
-  write: (parts: MediumParts, profile: Profile) => Promise<void>;
+  write: (parts: MediumParts, profile: Profile) => ReturnType<MediumWriter>;
+  /** Makes what can be made before the segments are packed. */
+  prepare?: (signed: MediumParts['signed']) => Promise<void>;
   /** The medium it is made from, which is then written, too. */
   from?: Medium;
 }
 const WRITERS: Record<Medium, Writer> = {
-  iso: { file: (name) => `${name}.iso`, write: makeIso },
+  iso: { file: (name) => `${name}.iso`, write: makeIso, prepare: prepareIso },
   usb: { file: (name) => `${name}.img`, write: (parts, { usb }) => makeUsb(parts, usb) },
   obdr: { file: (name) => `${name}.tap`, write: makeObdr, from: 'iso' },
   netboot: { file: () => 'netboot', write: makeNetboot },
@@ -51,8 +53,19 @@ export interface MediaInputs {
   loaders: MediumParts['signed'];
 }
 
-/** Writes every medium of the profile into `out`, which is there. Returns their paths. */
-export async function writeMedia(inputs: MediaInputs, out: string): Promise<string[]> {
+/** Makes ahead what only the loaders decide. What goes wrong is told when the media are written. */
+export async function prepareMedia(media: readonly Medium[], loaders: MediaInputs['loaders']): Promise<void> {
+  await Promise.allSettled(inOrder(media).map((medium) => WRITERS[medium].prepare?.(loaders)));
+}
+
+/** A medium that was written; its hash where that is known. */
+export interface Written {
+  path: string;
+  sha256: string | undefined;
+}
+
+/** Writes every medium of the profile into `out`, which is there. */
+export async function writeMedia(inputs: MediaInputs, out: string): Promise<Written[]> {
   const { planned, segments, profile, kernel, files, secret, loaders } = inputs;
   const { manifest, config } = planned;
   const work = await fs.mkdtemp(join(out, '.mindi-'));
@@ -77,7 +90,7 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
       }),
       signed: loaders,
     };
-    const paths: string[] = [];
+    const written: Written[] = [];
     const pathOf = (medium: Medium) => join(out, WRITERS[medium].file(manifest.name));
     for (const medium of inOrder(profile.media as Medium[])) {
       const { write, from } = WRITERS[medium];
@@ -89,10 +102,10 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<stri
       };
       const id = hashOf([manifest.kernel.sha256, identity, stage2?.sha256]);
       const whole = { ...parts, id, initrd, identities, out: pathOf(medium) };
-      await write({ ...whole, ...(from ? { from: pathOf(from) } : {}) }, profile);
-      paths.push(pathOf(medium));
+      const sha256 = await write({ ...whole, ...(from ? { from: pathOf(from) } : {}) }, profile);
+      written.push({ path: whole.out, sha256 });
     }
-    return paths;
+    return written;
   } finally {
     await fs.remove(work);
   }
@@ -109,11 +122,13 @@ async function makeInitrd({ planned, segments }: MediaInputs, medium: Medium, wo
 }
 
 /** An image's size and hash; of a folder all its bytes and the hash of the list that has the hash of each. */
-export async function hashMedium(path: string): Promise<Output> {
-  if (!(await fs.stat(path)).isDirectory()) return { path, ...(await hashFile(path)) };
+export async function hashMedium({ path, sha256 }: Written): Promise<Output> {
+  const stat = await fs.stat(path);
+  if (sha256 !== undefined) return { path, size: stat.size, sha256 };
+  if (!stat.isDirectory()) return { path, ...(await hashFile(path)) };
   const names = await fs.readdir(path, { recursive: true, encoding: 'utf8' });
   const stats = await Promise.all(names.map((name) => fs.stat(join(path, name))));
-  const size = stats.reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
+  const size = stats.reduce((sum, one) => sum + (one.isFile() ? one.size : 0), 0);
   const list = join(path, SUMS.list);
   return { path, size, sha256: (await hashFile(list)).sha256, list };
 }

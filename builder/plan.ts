@@ -78,11 +78,16 @@ function initrdSegments(inputs: PlanInputs): Segment[] {
     ...(inputs.microcode.entries.length > 0 ? [cpio('microcode', null, inputs.microcode.entries)] : []),
     cpio('base', LEVELS.base, inputs.base.entries),
     cpio('modules', LEVELS.modules, inputs.essentialModules.entries),
-    { name: 'runtime-image', format: 'squashfs', level: LEVELS.runtime, entries: arrange(inputs.runtime.entries) },
+    runtimeImage(inputs.runtime),
     cpio('runtime', null, [
       embedded(PATHS.runtimeImage, 'runtime-image', { rule: `runtime: ${inputs.profile.runtime}` }),
     ]),
   ];
+}
+
+/** Node, or Bun: known long before the rest is. */
+export function runtimeImage({ entries }: Piece): Segment {
+  return { name: 'runtime-image', format: 'squashfs', level: LEVELS.runtime, entries: arrange(entries) };
 }
 
 /** What a medium started from the network needs before it has its second stage. */

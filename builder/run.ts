@@ -18,6 +18,8 @@ export interface RunOptions {
   terminal?: boolean;
   /** Milliseconds; a tool that hangs is killed. */
   timeout?: number;
+  /** Kills it. */
+  signal?: AbortSignal | undefined;
   /** The package that brings the tool, for the error, where `mindi doctor` does not know it. */
   package?: string;
 }
@@ -47,6 +49,7 @@ export async function run(program: string, args: readonly string[], options: Run
       ...(options.onLine ? { stderr: heard(options.onLine) } : {}),
       buffer: stdoutFile ? { stdout: false } : true,
       timeout: options.timeout,
+      cancelSignal: options.signal,
       stripFinalNewline: false,
     });
     logCommand(program, args, started, result.exitCode ?? 0, String(result.stderr ?? ''));

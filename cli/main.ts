@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { Command, CommanderError } from 'commander';
 import { log } from '../builder/log.ts';
 import { report, talk } from './output.ts';
@@ -66,6 +67,8 @@ async function main(argv: string[]): Promise<number> {
 const INTERRUPTS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 if (import.meta.main) {
+  // Else V8 collects garbage after every 64 MB read into buffers: a quarter of a build's time.
+  setFlagsFromString('--external-memory-accounted-in-global-limit');
   for (const [signal, code] of Object.entries(INTERRUPTS)) process.on(signal, () => process.exit(code));
   // `mindi inspect IMAGE ls | head`: the reader has what it wanted.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,7 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fold } from 'node-kmod-deps';
-import type { Static } from 'typebox';
 import { MindiError } from '../../contract/error.ts';
 import { isPackageName } from '../kernel/apt.ts';
 import { isPackageFile } from '../kernel/unpack.ts';
@@ -9,6 +8,7 @@ import { check } from '../profile/check.ts';
 import { together } from '../profile/problems.ts';
 import { didYouMean } from '../profile/suggest.ts';
 import { shown } from '../profile/text.ts';
+import type { Static } from '../profile/type.ts';
 import { type Located, nodeAt, plain, readYaml } from '../profile/yaml.ts';
 import { CoverageSchema, type Exception, type Hardware, type Kernel } from './schema.ts';
 

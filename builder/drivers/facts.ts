@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import fs from 'fs-extra';
 import { type Modinfo, type ModuleTree, modinfoValues, readImports, readModinfo } from 'node-kmod-deps';
 import pLimit from 'p-limit';
@@ -83,6 +84,7 @@ async function remembered<T>(
   }
   if (unknown.length === 0) return facts;
   await pLimit(AT_ONCE).map(unknown, async ({ name, file, stamp }) => {
+    await setImmediate(); // what else is going on has its turn between two files
     const fact = await read(file);
     cache[name] = [stamp, fact];
     facts.set(name, fact);

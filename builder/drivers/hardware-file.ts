@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type Static, Type } from 'typebox';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { check } from '../profile/check.ts';
 import { quoted, together } from '../profile/problems.ts';
 import { shown } from '../profile/text.ts';
+import { type Static, Type } from '../profile/type.ts';
 import type { Located } from '../profile/yaml.ts';
 
 /** Of the files scripts/probe writes; a new one wherever an older mindi would misread them. */

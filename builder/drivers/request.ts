@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ModuleTree } from 'node-kmod-deps';
 import type { Reason } from '../../contract/manifest.ts';
 import { historyOf, type Importers, type Selector, selected } from './selector.ts';
@@ -24,6 +25,7 @@ export async function requestOf(
 ): Promise<Request> {
   const rule = (name: string, selector: Selector) =>
     reason(`drivers.${list}: ${set.name} (${lineFor(selector, name)})`, selector);
+  await setImmediate(); // what else is going on has its turn between two sets
   const first = await evaluate(set.essential, tree, importers);
   const later = await evaluate(set.modules, tree, importers);
   const essential = new Map([...first.plus].map(([name, selector]) => [name, rule(name, selector)]));

@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
-import { type Static, Type } from 'typebox';
 import { MindiError } from '../../contract/error.ts';
 import { check } from '../profile/check.ts';
 import { together } from '../profile/problems.ts';
 import { didYouMean } from '../profile/suggest.ts';
 import { shown } from '../profile/text.ts';
+import { type Static, Type } from '../profile/type.ts';
 import { nodeAt, plain, readYaml } from '../profile/yaml.ts';
 import { parseSelector, type Selector } from './selector.ts';
 

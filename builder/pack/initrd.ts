@@ -1,12 +1,12 @@
-import { createReadStream } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
 import pLimit from 'p-limit';
 import type { Entry } from '../../contract/manifest.ts';
-import { writeBeside } from '../cache.ts';
+import { piecesOf, writeBeside } from '../cache.ts';
 import { joined, type Source } from './content.ts';
-import { writeCpio } from './cpio.ts';
+import { align, writeCpio } from './cpio.ts';
 
 /**
  * A compressed cpio segment is a row of whole archives of about this many bytes, each one zstd frame: they are
@@ -86,19 +86,15 @@ async function collected(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
 /** Joins initrd segments, each padded to four bytes: the kernel looks for a plain archive only there. */
 export async function concatenate(paths: readonly string[], target: string): Promise<void> {
   await writeBeside(target, async (temporary) => {
-    const file = await open(temporary, 'wx');
-    let size = 0;
-    const append = async (bytes: Uint8Array) => {
-      size += bytes.length;
-      await file.appendFile(bytes);
-    };
+    const file = openSync(temporary, 'wx');
     try {
       for (const path of paths) {
-        for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) await append(chunk);
-        if (size % 4 > 0) await append(Buffer.alloc(4 - (size % 4)));
+        let size = 0;
+        for (const piece of piecesOf(path)) size += writeSync(file, piece);
+        writeSync(file, Buffer.alloc(align(size) - size));
       }
     } finally {
-      await file.close();
+      closeSync(file);
     }
   });
 }

@@ -53,9 +53,10 @@ export async function packSegments(
     const configured = await withConfig(segment, contents, options, (name) => packing(named(manifest, name)));
     const begun = performance.now();
     const key = segmentKey(configured.segment, embedded, squashfs);
-    const found = await findStored(key);
+    const early = await takeAhead(key);
+    const found = early ?? (await findStored(key));
     const stored = found ?? (await build(key, { ...configured, embedded, options }));
-    return { ...stored, cached: Boolean(found), seconds: (performance.now() - begun) / 1000 };
+    return { ...stored, cached: Boolean(found && !early), seconds: (performance.now() - begun) / 1000 };
   };
   const results = await Promise.allSettled(manifest.segments.map(packing));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
@@ -64,6 +65,30 @@ export async function packSegments(
   const packed = new Map<string, PackedSegment>();
   for (const segment of manifest.segments) packed.set(segment.name, await packing(segment));
   return packed;
+}
+
+/** What packAhead has begun, by key; undefined where it was there already or failed. */
+const ahead = new Map<string, Promise<Stored | undefined>>();
+
+/**
+ * Begins to pack a squashfs that embeds nothing, before the rest of the manifest is known: packSegments waits for it.
+ * When it fails packSegments tries again, and tells why.
+ */
+export async function packAhead(segment: Segment, contents: Contents, signal: AbortSignal): Promise<void> {
+  const embedded: Packed = new Map();
+  const version = await squashfsVersion().catch(() => '');
+  const key = segmentKey(segment, embedded, version);
+  const packing = async () => {
+    if (await findStored(key)) return undefined;
+    return build(key, { segment, contents, embedded, options: {}, signal }).catch(() => undefined);
+  };
+  ahead.set(key, packing());
+}
+
+function takeAhead(key: string): Promise<Stored | undefined> | undefined {
+  const early = ahead.get(key);
+  ahead.delete(key);
+  return early;
 }
 
 /** Several segments may fail for several reasons; the same reason is said once. */
@@ -149,10 +174,11 @@ interface Building {
   contents: Contents;
   embedded: Packed;
   options: PackOptions;
+  signal?: AbortSignal;
 }
 
 async function build(key: string, building: Building): Promise<Stored> {
-  const { segment, contents, embedded } = building;
+  const { segment, contents, embedded, signal } = building;
   const count = counter(building);
   const read = (entries: readonly Entry[]) => counted(readEntries(entries, contents, embedded), count);
   try {
@@ -166,6 +192,7 @@ async function build(key: string, building: Building): Promise<Stored> {
         level: segment.level ?? 1,
         blockSize: blockSize(segment),
         epoch: FILE_TIME,
+        signal,
       });
     });
   } catch (error) {

@@ -9,6 +9,8 @@ export interface SquashfsOptions {
   blockSize: number;
   /** Seconds since 1970: the filesystem's own time and that of every file. */
   epoch: number;
+  /** Gives up. */
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -28,14 +30,25 @@ export async function writeSquashfs(source: Source, target: string, options: Squ
     }
   }
   try {
-    await run('mksquashfs', squashfsArguments(target, options), { input: tar(), package: 'squashfs-tools' });
+    await run('mksquashfs', squashfsArguments(target, options), {
+      input: tar(),
+      package: 'squashfs-tools',
+      signal: options.signal,
+    });
   } catch (error) {
     throw failure ?? error;
   }
 }
 
 /** What decides the bytes besides the entries: part of the cache key. */
-export async function squashfsVersion(): Promise<string> {
+export function squashfsVersion(): Promise<string> {
+  version ??= askVersion();
+  return version;
+}
+
+let version: Promise<string> | undefined;
+
+async function askVersion(): Promise<string> {
   const { stdout } = await run('mksquashfs', ['-version'], { package: 'squashfs-tools', accept: [1] });
   return stdout.split('\n', 1)[0] ?? '';
 }

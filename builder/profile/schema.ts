@@ -1,5 +1,5 @@
-import { type Static, Type } from 'typebox';
 import { RESTORE_MODES } from '../../contract/rescue-config.ts';
+import { type Static, Type } from './type.ts';
 
 /**
  * The profile's one source: its JSON Schema (draft 2020-12), and from it the TypeScript types. In the file every field

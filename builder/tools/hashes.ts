@@ -96,7 +96,7 @@ function stampOf(path: string): { stamp: string; settled: boolean } {
 }
 
 async function hashContent(path: string, kind: Kind): Promise<Hash> {
-  if (kind === 'file') return hashFile(path);
+  if (kind === 'file' || path.endsWith('.ko')) return hashFile(path);
   const { readModule } = await import('node-kmod-deps');
   const bytes = await readModule(path);
   return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };

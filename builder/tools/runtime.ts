@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import { MindiError } from '../../contract/error.ts';
@@ -97,9 +96,9 @@ async function slim(path: string, hashes: FileHashes): Promise<string> {
   const { sha256 } = await hashes.of(path);
   return await cached('runtimes', hashOf([SLIMMING, sha256, strip]), async (target) => {
     if (strip) await run('strip', ['-o', target, path]);
-    const program = await readFile(strip ? target : path);
+    const program = readFileSync(strip ? target : path);
     dropForeignLanguages(program);
-    await writeFile(target, program);
+    writeFileSync(target, program);
   });
 }
 

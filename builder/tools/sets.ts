@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Static, Type } from 'typebox';
 import { MindiError } from '../../contract/error.ts';
 import { check } from '../profile/check.ts';
 import { together } from '../profile/problems.ts';
 import { didYouMean } from '../profile/suggest.ts';
 import { shown } from '../profile/text.ts';
+import { type Static, Type } from '../profile/type.ts';
 import { type Located, plain, readYaml } from '../profile/yaml.ts';
 
 const BUILT_IN = fileURLToPath(new URL('../../profiles/tools', import.meta.url));

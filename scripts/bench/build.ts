@@ -56,7 +56,8 @@ async function coldRounds(work: string, { manifest, contents }: Plan): Promise<R
   const report = watchOthers();
   for (let turn = 0; turn < RUNS; turn += 1) {
     progress(`cold build of standalone and its floor, ${turn + 1} of ${RUNS}`);
-    const cold = await mindiBuild('standalone', join(work, 'cold'), emptyCache(join(work, `cache-${turn}`)));
+    const out = turn === 0 ? 'cold' : `cold-${turn}`; // each time to a new place, as the floor: truncating takes time
+    const cold = await mindiBuild('standalone', join(work, out), emptyCache(join(work, `cache-${turn}`)));
     rounds.push({ cold, packing: await pack(), writing: await floorWrite(work, turn) });
   }
   console.log('cold build of standalone and its floor, in turns');
@@ -159,7 +160,7 @@ function pathsByLevel(manifest: Manifest, contents: Contents): Map<number, strin
   return levels;
 }
 
-/** The payload of the image, written by xorriso alone, each time to a new file: truncating an old one takes time. */
+/** The payload of the image, written by xorriso alone, each time to a new file. */
 async function floorWrite(work: string, turn: number): Promise<number> {
   const payload = join(work, `payload-${turn}`);
   const take = ['-no_rc', '-indev', `stdio:${image(work)}`, '-extract', '/mindi', payload];

@@ -5,7 +5,7 @@ import type { BuildResult } from '../../builder/build.ts';
 import type { RunOptions } from '../../builder/run.ts';
 import { run } from '../../builder/run.ts';
 
-export const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
+export const MINDI = join(import.meta.dirname, '../../bin/mindi');
 
 /** The times of the same thing done several times, seconds. */
 export type Times = number[];

@@ -24,7 +24,7 @@ import { signAtTerminal } from '../passphrase.ts';
 
 const PATIENCE = 150;
 const MIB = 1 << 20;
-const MINDI = resolve('bin/mindi.js');
+const MINDI = resolve('bin/mindi');
 
 let work: Scratch;
 let signed: BuildResult;

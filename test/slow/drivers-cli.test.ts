@@ -10,12 +10,12 @@ import { resolveNames } from '../../builder/drivers/names.ts';
 import { driverSetNames } from '../../builder/drivers/sets.ts';
 import { type KernelName, kernelFixture } from '../kernel-fixture.ts';
 
-const MINDI = resolve('bin/mindi.js');
+const MINDI = resolve('bin/mindi');
 const scratch = mkdtempSync(join(tmpdir(), 'mindi-drivers-cli-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 async function mindi(...args: string[]) {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MINDI, ...args], {
+  const { exitCode, stdout, stderr } = await execa(MINDI, [...args], {
     cwd: scratch,
     reject: false,
     stdin: 'ignore',

@@ -9,7 +9,7 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
 
-const MINDI = resolve('bin/mindi.js');
+const MINDI = resolve('bin/mindi');
 const top = mkdtempSync(join(tmpdir(), 'mindi-explain-'));
 const cache = process.env.MINDI_CACHE;
 let modulesDir: string;
@@ -162,7 +162,7 @@ describe('not on the media', () => {
 describe('mindi explain', () => {
   const mindi = async (...args: string[]) => {
     const env = { MINDI_LOG: join(top, 'log'), MINDI_CACHE: join(top, 'cache') };
-    const { exitCode, stdout, stderr } = await execa(process.execPath, [MINDI, ...args], {
+    const { exitCode, stdout, stderr } = await execa(MINDI, [...args], {
       cwd: top,
       reject: false,
       stdin: 'ignore',

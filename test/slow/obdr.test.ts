@@ -15,7 +15,7 @@ import { MindiError } from '../../contract/error.ts';
 import { decodeLabel, encodeLabel, TAPE, type TapeLabel } from '../../contract/tape.ts';
 import { EPOCH, sampleTape } from '../unit/tape-sample.ts';
 
-const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
+const MINDI = join(import.meta.dirname, '../../bin/mindi');
 
 let work: Scratch;
 let iso: Buffer;

@@ -227,7 +227,7 @@ describe('scripts/probe', () => {
 describe('mindi probe', () => {
   const mindi = (root: string, ...args: string[]) => {
     const env = { ...process.env, PROBE_ROOT: root, MINDI_LOG: join(folder, 'log') };
-    return spawnSync(resolve('bin/mindi.js'), ['probe', ...args], { encoding: 'utf8', env });
+    return spawnSync(resolve('bin/mindi'), ['probe', ...args], { encoding: 'utf8', env });
   };
 
   test('says what scripts/probe says, and how much that is', () => {

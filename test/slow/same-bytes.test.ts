@@ -41,7 +41,7 @@ function build(out: string, how: readonly string[], env: Record<string, string |
   const modules = at('modules', basename(kernel.modulesDir));
   const binds = [join(import.meta.dirname, '../..'), at(CHECKOUT), kernel.modulesDir, modules];
   const script = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"';
-  const command = [at(CHECKOUT, 'bin/mindi.js'), 'build', at('same.yaml'), '--out', out, '--json'];
+  const command = [at(CHECKOUT, 'bin/mindi'), 'build', at('same.yaml'), '--out', out, '--json'];
   const words = ['--mount', 'sh', '-c', script, 'sh', ...binds, ...how, ...command];
   const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
   const whole = { ...env, PATH: process.env.PATH };

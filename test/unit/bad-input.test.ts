@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { kernelFixture } from '../kernel-fixture.ts';
 import { makeImage, TRIXIE } from './kernel-images.ts';
 
-const MINDI = join(import.meta.dirname, '../../bin/mindi.js');
+const MINDI = join(import.meta.dirname, '../../bin/mindi');
 const folder = mkdtempSync(join(tmpdir(), 'mindi-bad-input-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -110,5 +110,5 @@ describe('a command line with', () => {
 test('a cache that cannot be written to is no bug of mindi', async () => {
   const { code, stderr } = await withCache(join(MINDI, 'cache'), 'build', file('good.yaml', KERNEL));
   expect(code).toBe(2);
-  expect(stderr).toMatch(/mindi\.js\/cache: mindi cannot use its cache: ENOTDIR.*\n\s+hint: .*MINDI_CACHE/);
+  expect(stderr).toMatch(/mindi\/cache: mindi cannot use its cache: ENOTDIR.*\n\s+hint: .*MINDI_CACHE/);
 });

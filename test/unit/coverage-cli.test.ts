@@ -9,12 +9,12 @@ import type { Coverage } from '../../builder/coverage/types.ts';
 import { cellOf } from '../coverage-fixture.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
 
-const MINDI = resolve('bin/mindi.js');
+const MINDI = resolve('bin/mindi');
 const scratch = mkdtempSync(join(tmpdir(), 'mindi-coverage-cli-'));
 afterAll(() => rmSync(scratch, { recursive: true }));
 
 async function mindi(...args: string[]) {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MINDI, 'coverage', ...args], {
+  const { exitCode, stdout, stderr } = await execa(MINDI, ['coverage', ...args], {
     cwd: scratch,
     reject: false,
     stdin: 'ignore',

@@ -73,7 +73,7 @@ describe('diagnose', () => {
 
 describe('mindi doctor', () => {
   const mindi = (...args: string[]) =>
-    run(join(import.meta.dirname, '../../bin/mindi.js'), ['doctor', ...args], {
+    run(join(import.meta.dirname, '../../bin/mindi'), ['doctor', ...args], {
       accept: [1],
       env: { MINDI_LOG: join(top, 'log') },
     });

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -21,13 +21,13 @@ const EXTRA = {
 
 let work: Scratch;
 /** One image for all tests that only look at it. */
-let shared: { work: Scratch; medium: MediumParts; image: Buffer };
+let shared: { work: Scratch; medium: MediumParts; sha256: string | undefined; image: Buffer };
 
 beforeAll(async () => {
   work = await scratch('test');
   const medium = await parts({ extraFiles: EXTRA });
-  await makeIso(medium);
-  shared = { work, medium, image: await readFile(medium.out) };
+  const sha256 = await makeIso(medium);
+  shared = { work, medium, sha256, image: await readFile(medium.out) };
 });
 afterAll(() => shared.work[Symbol.asyncDispose]());
 beforeEach(async () => {
@@ -53,6 +53,10 @@ const failure = (promise: Promise<unknown>) =>
   );
 
 describe('ISO image', () => {
+  it('has the SHA-256 that writing it told', () => {
+    expect(createHash('sha256').update(shared.image).digest('hex')).toBe(shared.sha256);
+  });
+
   it('holds every file as it is, for isoinfo and for xorriso', async () => {
     const { medium, work } = shared;
     const wanted: Record<string, Uint8Array> = {

@@ -7,7 +7,7 @@ import { BOOKWORM, makeDeb, makeImage, makeModules, scratch } from './kernel-ima
 const top = scratch('findkernel');
 afterAll(() => fs.remove(top));
 
-const MINDI = join(import.meta.dirname, '..', '..', 'bin', 'mindi.js');
+const MINDI = join(import.meta.dirname, '..', '..', 'bin', 'mindi');
 const mindi = (...args: string[]) =>
   run(MINDI, args, { accept: [1, 2], env: { MINDI_CACHE: join(top, 'cache'), MINDI_LOG: join(top, 'log') } });
 

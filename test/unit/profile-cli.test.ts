@@ -12,7 +12,7 @@ import { createStarter, profileName, type StarterFacts, starterProfile } from '.
 import { wizard } from '../../cli/wizard.ts';
 import { Terminal } from '../terminal.ts';
 
-const MINDI = resolve('bin/mindi.js');
+const MINDI = resolve('bin/mindi');
 const home = process.cwd();
 let folder: string;
 beforeEach(() => {
@@ -24,7 +24,7 @@ afterEach(() => {
 });
 
 async function mindi(...args: string[]) {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [MINDI, ...args], {
+  const { exitCode, stdout, stderr } = await execa(MINDI, [...args], {
     cwd: folder,
     reject: false,
     stdin: 'ignore',
@@ -167,7 +167,7 @@ describe('bare mindi', () => {
   });
 
   test('on a real terminal of 80 x 25: the question fits, and Ctrl-C leaves nothing behind', async () => {
-    await using terminal = await Terminal.run(`${process.execPath} ${MINDI}`, folder);
+    await using terminal = await Terminal.run(MINDI, folder);
     const asks = await terminal.waitFor(/bootable CD image|own kernel/);
     expect(asks).toMatch(/● Yes \/ ○ No/);
     expect(asks).toContain('mindi: rescue media for this machine');

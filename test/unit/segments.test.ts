@@ -7,7 +7,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { readCpio } from '../../builder/pack/cpio-reader.ts';
 import { concatenate } from '../../builder/pack/initrd.ts';
-import { packSegments } from '../../builder/pack/segments.ts';
+import { packAhead, packSegments } from '../../builder/pack/segments.ts';
 import type { Contents, Entry, Manifest, Segment } from '../../contract/manifest.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'mindi-segments-'));
@@ -212,4 +212,18 @@ test('progress counts up to the whole', async () => {
     ['base', 4, 6],
     ['base', 6, 6],
   ]);
+});
+
+test('what is packed ahead is not packed again, unless it was given up', async () => {
+  const { entries, contents } = files({ '/a': 'a' });
+  const [given, up] = [new AbortController(), new AbortController()];
+  await packAhead(squashfs('s', entries), contents, given.signal);
+  // Nothing says where the bytes are: only what was packed ahead can be the answer.
+  const packed = await packSegments(manifest(squashfs('s', entries)), new Map());
+  expect(packed.get('s')).toMatchObject({ cached: false });
+
+  const other = files({ '/b': prose(1 << 20) });
+  await packAhead(squashfs('s', other.entries), other.contents, up.signal);
+  up.abort();
+  await expect(packSegments(manifest(squashfs('s', other.entries)), new Map())).rejects.toThrow('nothing says where');
 });
