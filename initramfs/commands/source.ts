@@ -1,7 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
+import type { Volume } from '../../contract/volume.ts';
 import type { Context } from '../boot.ts';
 import { Unanswered } from '../person.ts';
+import { capital } from '../sources/files.ts';
 import { findSources, openSource, SOURCES } from '../sources/index.ts';
 import { leaveSource } from '../sources/places.ts';
 import { type OpenSource, SourceError } from '../sources/source.ts';
@@ -19,6 +21,7 @@ const HELP = `mindi source                      lists the sources that are found
 mindi source ADDRESS              opens one and tells where its data are
   --volume NUMBER                 then gets that volume of the set
   --read NAME                     writes that file of it to standard output
+  --json                          tells it as JSON
 mindi source --close              lets the open one go, so that its medium can be taken out
 
 ${SOURCES.map(({ schemes, about }) => `${schemes.map((one) => `${one}:`).join(' ')}  ${about}`).join('\n')}
@@ -27,28 +30,54 @@ ${SOURCES.map(({ schemes, about }) => `${schemes.map((one) => `${one}:`).join(' 
 const OPTIONS = {
   volume: { type: 'string' },
   read: { type: 'string' },
+  json: { type: 'boolean' },
   close: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
 
+/** What the words ask for. */
+interface Call {
+  address?: string;
+  volume?: number;
+  read?: string;
+  json?: boolean;
+  close?: boolean;
+  help?: boolean;
+}
+
 async function runSource(words: readonly string[]): Promise<number> {
-  const { values, positionals } = parse(words);
-  if (values === null || values.help) {
-    (values ? process.stdout : process.stderr).write(HELP);
-    return values ? 0 : 2;
+  const call = parse(words);
+  if (typeof call === 'string') {
+    process.stderr.write(`mindi source: ${call}\n${HELP}`);
+    return 2;
   }
-  if (values.close) {
-    await leaveSource();
-    return 0;
+  if (call.help) process.stdout.write(HELP);
+  else if (call.close) await leaveSource();
+  else return withContext((context) => (call.address ? use(call.address, call, context) : listSources(call, context)));
+  return 0;
+}
+
+/** A string says what is wrong with the call. */
+function parse(words: readonly string[]): Call | string {
+  try {
+    const { values, positionals } = parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
+    const { volume, ...rest } = values;
+    const [address, ...more] = positionals;
+    if (more.length > 0) return 'it opens one address';
+    if (volume !== undefined && !/^[1-9]\d{0,5}$/.test(volume)) return `"${volume}" is not the number of a volume`;
+    return { ...rest, ...(address && { address }), ...(volume && { volume: Number(volume) }) };
+  } catch (error) {
+    return (error as Error).message;
   }
+}
+
+/** Failures that are answers are told; returns the exit code. */
+async function withContext(work: (context: Context) => Promise<number>): Promise<number> {
   const context = commandContext();
   try {
-    const [address] = positionals;
-    if (address === undefined) return await listSources(context);
-    await use(await openSource(address, context), values);
-    return 0;
+    return await work(context);
   } catch (error) {
-    if (!(error instanceof SourceError || error instanceof Unanswered)) throw error;
+    if (!(error instanceof SourceError || error instanceof Unanswered || isClosedPipe(error))) throw error;
     process.stderr.write(`${error.message}\n${error instanceof SourceError ? `${error.hint}\n` : ''}`);
     return 1;
   } finally {
@@ -56,25 +85,37 @@ async function runSource(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Values are null when the call is wrong. */
-function parse(words: readonly string[]) {
-  try {
-    return parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    process.stderr.write(`mindi source: ${(error as Error).message}\n`);
-    return { values: null, positionals: [] };
-  }
-}
+/** Whoever reads the data has enough of them. */
+const isClosedPipe = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE';
 
-async function listSources(context: Context): Promise<number> {
+async function listSources({ json }: Call, context: Context): Promise<number> {
   const found = await findSources(context);
-  process.stdout.write(found.map((address) => `${address}\n`).join(''));
+  process.stdout.write(json ? `${JSON.stringify(found)}\n` : found.map((address) => `${address}\n`).join(''));
   return found.length > 0 ? 0 : 1;
 }
 
-async function use(opened: OpenSource, { volume, read }: { volume?: string; read?: string }): Promise<void> {
-  if (volume !== undefined) await opened.next?.(Number(volume));
-  if (read !== undefined) return pipeline(await opened.read(read), process.stdout);
+async function use(address: string, { volume, read, json }: Call, context: Context): Promise<number> {
+  const opened = await openSource(address, context);
+  if (volume !== undefined) await change(opened, volume);
+  if (read !== undefined) {
+    await pipeline(await opened.read(read), process.stdout);
+    return 0;
+  }
   const volumes = await opened.volumes();
-  process.stdout.write(`${JSON.stringify({ name: opened.name, path: opened.path, volumes })}\n`);
+  const { name, path } = opened;
+  process.stdout.write(json ? `${JSON.stringify({ name, path, volumes })}\n` : describe(opened, volumes));
+  return 0;
+}
+
+async function change(opened: OpenSource, volume: number): Promise<void> {
+  if (opened.next) return opened.next(volume);
+  throw new SourceError(`${capital(opened.name)} has no other volumes.`, 'Leave out --volume, or open the set.');
+}
+
+function describe({ name, path }: OpenSource, volumes: readonly Volume[]): string {
+  const lines = volumes.map(
+    ({ number, of, machine, created }) => `volume ${number}${of === null ? '' : ` of ${of}`} of ${machine}, ${created}`,
+  );
+  return [path === null ? name : `${name}: ${path}`, ...lines, ''].join('\n');
 }

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Volume } from '../../contract/volume.ts';
@@ -6,7 +7,7 @@ import { log } from '../log.ts';
 import { mountReadOnly, unmount } from '../mount.ts';
 import { busybox, complaint } from '../process.ts';
 import { ISO_FILE } from '../superblock.ts';
-import { type Directory, readFile, volumeIn } from './files.ts';
+import { capital, type Directory, readFile, volumeIn } from './files.ts';
 import { LOOK, leaveSource, SOURCE } from './places.ts';
 import { type OpenSource, SourceError } from './source.ts';
 
@@ -34,13 +35,15 @@ async function namesIn({ path, name }: Directory): Promise<string[]> {
   const hint = 'Check the path, or choose another source.';
   const names = await readdir(path).catch((error: Error) => error);
   if (names instanceof Error) throw new SourceError(`There is no such directory on ${name}: ${names.message}.`, hint);
-  if (names.length === 0) throw new SourceError(`${name} is an empty directory.`, hint);
+  if (names.length === 0) throw new SourceError(`${capital(name)} is an empty directory.`, hint);
   return names.sort();
 }
 
 async function showDirectory({ path, name }: Directory): Promise<void> {
+  mkdirSync(SOURCE, { recursive: true });
   const done = await busybox(['mount', '--bind', path, SOURCE]);
-  if (done.code !== 0) throw new SourceError(`${name} cannot be shown: ${complaint(done)}.`, 'Choose another source.');
+  if (done.code !== 0)
+    throw new SourceError(`${capital(name)} cannot be shown: ${complaint(done)}.`, 'Choose another source.');
 }
 
 /** A directory that is all there is: of this set nothing else can be asked for. */

@@ -170,7 +170,7 @@ beforeAll(async () => {
   const image = media[0]?.path ?? '';
   tapes = await serveTapes([{ size: 16 }, { size: 16 }, { size: 16 }], work.path);
   machine = await startMachine({
-    direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert udevtimeout=8` },
+    direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert udevtimeout=20` },
     medium: { path: image, as: 'cdrom' },
     drives: [`${at('disk.img')}:ahci`, ...DISKS.map((name) => `${at(`${name}.img`)}:virtio`)],
     more: [
@@ -202,6 +202,11 @@ const plugIn = (drive: string) =>
 const pullOut = (drive: string) => machine.qmp('device_del', { id: `usb-${drive}` });
 
 const mindi = (words: string) => shell(machine, `mindi source ${words}`);
+/** The same as if the machine had been started with more boot parameters. */
+const mindiWith = (parameters: string, words: string) => {
+  const cover = `echo "$(cat /proc/cmdline) ${parameters}" >/tmp/cmdline; mount --bind /tmp/cmdline /proc/cmdline`;
+  return shell(machine, `${cover}; mindi source ${words}; umount /proc/cmdline`);
+};
 /** What the command said, and the SHA-256 of a file of the source. */
 const read = (words: string, file = 'payload') => mindi(`${words} --read ${file} | sha256sum`);
 
@@ -224,7 +229,7 @@ test('lists what is there by itself, and not the disc it runs from', async () =>
 
 describe('disks of the machine', () => {
   test('a directory with ISO files: the newest set, each volume of it, the journal as it was', async () => {
-    const said = await mindi('disk:LABEL=store/backup/web01');
+    const said = await mindi('disk:LABEL=store/backup/web01 --json');
     expect(said).toContain('also there, and not used: the set of mail, 2026-02-01T08:00:00Z\n');
     expect(JSON.parse(said.split('\n').at(-1) ?? '')).toEqual({
       name: '/backup/web01 on the disk sda3',
@@ -255,6 +260,8 @@ describe('disks of the machine', () => {
     const crash = 'touch /mnt/new && xfs_io -x -c "shutdown -f" /mnt && umount /mnt && sync && echo crashed';
     expect(await shell(machine, `blockdev --setrw /dev/vda && mount /dev/vda /mnt && ${crash}`)).toBe('crashed');
     before.set('xfs.img', await hashOf('xfs.img'));
+    // As if nothing had been opened before.
+    await shell(machine, 'mindi source --close; rmdir /run/mindi/source*');
     expect(await read('disk:LABEL=ex')).toContain(payload('xfs'));
     expect(await read('disk:LABEL=flash')).toContain(payload('f2fs'));
     expect(await read('disk:LABEL=windows')).toContain(payload('btrfs'));
@@ -267,10 +274,15 @@ describe('disks of the machine', () => {
     expect(await mindi('disk:/dev/sda3/bakcup')).toMatch(
       /There is no such directory on \/bakcup on the disk sda3: .*\nCheck the path, or choose another source\.$/,
     );
-    expect(await mindi('disk:LABEL=nosuch/x; echo $?')).toMatch(
+    expect(await mindiWith('udevtimeout=1', 'disk:LABEL=nosuch/x; echo $?')).toMatch(
       /No file system with the LABEL nosuch is there\.\nConnect the disk and try again, or choose another source\.\n1$/,
     );
     expect(await mindi('disk:/dev/sda1')).toContain('The disk sda1 holds no file system that can be read here.');
+    expect(await mindi('disk:LABEL=ex --volume 2')).toContain('The disk vda has no other volumes.\nLeave out --volume');
+    expect(await mindi('disk:LABEL=ex')).toMatch(
+      /the disk vda: \/run\/mindi\/source\nvolume 1 of 2 of web01, 2026-03-01T12:00:00Z$/,
+    );
+    expect(await mindi('disk:LABEL=ex --volume x; echo $?')).toMatch(/^mindi source: "x" is not the .*[\s\S]*\n2$/);
     expect(await mindi('disk:backup')).toContain('The address disk:backup names no place on a disk.\nWrite it like');
     expect(await read('disk:LABEL=ex', '../../etc/passwd')).toContain('../../etc/passwd is not on the disk vda.');
   });
@@ -300,12 +312,8 @@ describe('discs', () => {
     expect(await mindi('cd: --volume 1 </dev/null; echo $?')).toMatch(
       /Nobody is asked in this mode: Put in disc 1 of 2 .*\n1$/,
     );
-    await putIn('disc2.iso');
-    await shell(
-      machine,
-      'echo "$(cat /proc/cmdline) donteject" >/tmp/cmdline; mount --bind /tmp/cmdline /proc/cmdline',
-    );
-    const asked = mindi('cd: --volume 1; umount /proc/cmdline');
+    expect(await trayOpen()).toBe(false);
+    const asked = mindiWith('donteject', 'cd: --volume 1');
     await says('Put in disc 1 of 2');
     expect(await trayOpen()).toBe(false);
     machine.type('2\r');
@@ -389,7 +397,7 @@ describe('tapes', () => {
   });
 
   test('data behind the rescue system, found by the label', async () => {
-    const said = await mindi('tape:/dev/st0');
+    const said = await mindi('tape:/dev/st0 --json');
     expect(JSON.parse(said.split('\n').at(-1) ?? '')).toEqual({
       name: 'the tape in nst0',
       path: null,
@@ -404,7 +412,7 @@ describe('tapes', () => {
   });
 
   test('a tape without restore data, one that is not there', async () => {
-    expect(await mindi('tape:/dev/nst2')).toContain(
+    expect(await mindiWith('udevtimeout=1', 'tape:/dev/nst2')).toContain(
       'No tape with restore data is in a drive: nst2 holds the tape DISC1, which has no restore data.\nPut the tape in',
     );
     expect(await mindi('tape: --volume 3 </dev/null')).toContain('Nobody is asked in this mode: Put in tape 3 of 2');
