@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import Handlebars from 'handlebars';
+import { BOOT_PARAMETERS } from '../contract/boot-parameters.ts';
 import { MindiError } from '../contract/error.ts';
 import type { RestoreMode } from '../contract/rescue-config.ts';
 import type { Memtest } from './memtest.ts';
@@ -174,7 +175,19 @@ export async function helpText(menu: MenuModel): Promise<string> {
   const lines = entries.flatMap(({ name, help }) =>
     help.map((line, index) => `${(index === 0 ? name : '').padEnd(NAME_COLUMNS)}${line}`),
   );
-  return render('help.txt', { ...menu, lines });
+  return render('help.txt', { ...menu, lines, parameters: parameterLines() });
+}
+
+/** The boot parameters people need most, in lines of 79 columns. */
+function parameterLines(): string[] {
+  const words = BOOT_PARAMETERS.filter(({ help }) => help).map(({ name, value = '' }) => `${name}${value}`);
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= 79) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 const NAME_COLUMNS = 13;

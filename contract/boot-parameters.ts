@@ -1,278 +1,341 @@
 /**
- * The kernel command line as mindi reads it. One table: the parser, the boot menu and the docs all come from it. Names
- * the table does not know belong to the kernel or to a module and are left alone, except in mindi's own namespace.
+ * The kernel command line as mindi reads it. One table: the parser (command-line.ts), the boot menu's help and
+ * docs/boot-parameters.md all come from it. Names the table does not know belong to the kernel or to a module and are left
+ * alone, except in mindi's own namespace.
  */
-import { RESTORE_MODES, type RestoreMode } from './rescue-config.ts';
+import { FAILURE_ACTIONS } from './boot-request.ts';
+import type { BootParameter } from './command-line.ts';
+import { RESTORE_MODES } from './rescue-config.ts';
 
-/** How a parameter's value is read: `flag` takes none, `list` takes words between commas or spaces. */
-type Kind = 'flag' | 'word' | 'list' | 'seconds';
+const CLASSIC_MODES: readonly BootParameter[] = (
+  [
+    ['interactive', 'interactive', 'Ask about the restore data and confirm every step.'],
+    ['expert', 'expert', 'Give a shell; nothing is started and nothing is written.'],
+    ['compare', 'compare', 'Compare the restore data with this machine; nothing is written.'],
+    ['nuke', 'nuke', 'Partition, format and restore this machine without asking.'],
+    ['RESTORE', 'nuke', 'As nuke: restore without asking.'],
+    ['restore', 'nuke', 'The same.'],
+  ] as const
+).map(([name, mode, about]) => ({ name, kind: 'mode', mode, aliases: [`${name}_mode`], about }));
 
-interface ParameterBase {
-  /** As written on the command line, without `=`. */
-  name: string;
-  aliases?: readonly string[];
-  /** One sentence for people. */
-  about: string;
-}
-interface ModeParameter extends ParameterBase {
-  sets: 'mode';
-  kind: 'flag';
-  value: RestoreMode;
-}
-interface NamedModeParameter extends ParameterBase {
-  sets: 'mode';
-  kind: 'word';
-}
-interface ValueParameter extends ParameterBase {
-  sets: 'keymap' | 'ip' | 'iso' | 'bootif' | 'server' | 'stage2' | 'deny' | 'force' | 'wait';
-  kind: Exclude<Kind, 'flag'>;
-}
-interface SwitchParameter extends ParameterBase {
-  sets: 'toRam' | 'check' | 'dontEject';
-  kind: 'flag';
-}
-export type BootParameter = ModeParameter | NamedModeParameter | ValueParameter | SwitchParameter;
-
-export const BOOT_PARAMETERS: readonly BootParameter[] = [
+/** In the order of the docs, under their headings. */
+export const PARAMETER_GROUPS: readonly { title: string; parameters: readonly BootParameter[] }[] = [
   {
-    name: 'interactive',
-    aliases: ['interactive_mode'],
-    sets: 'mode',
-    kind: 'flag',
-    value: 'interactive',
-    about: 'Ask about the restore data and confirm every step.',
+    title: 'What is done',
+    parameters: [
+      ...CLASSIC_MODES,
+      {
+        name: 'mindi.mode',
+        kind: 'mode',
+        mode: null,
+        value: '=MODE',
+        about: `One of ${RESTORE_MODES.join(', ')}. Of several modes the one that can destroy least is taken.`,
+      },
+    ],
   },
   {
-    name: 'expert',
-    aliases: ['expert_mode'],
-    sets: 'mode',
-    kind: 'flag',
-    value: 'expert',
-    about: 'Give a shell; nothing is started and nothing is written.',
+    title: 'Where the restore data are',
+    parameters: [
+      {
+        name: 'mindi.source',
+        kind: 'source',
+        value: '=ADDRESS',
+        help: true,
+        address: (value) => value,
+        about: 'Address of the restore data, for example nfs://server/backup, usb: or disk:LABEL=store/web01.',
+      },
+      {
+        name: 'nfsmount',
+        kind: 'source',
+        value: '=SERVER:/PATH',
+        address: (value) => `nfs:${value}`,
+        about: 'The same as mindi.source=nfs://SERVER/PATH.',
+      },
+      {
+        name: 'usb',
+        kind: 'source',
+        value: '[=/dev/sdX]',
+        address: (value) => `usb:${value}`,
+        about: 'The same as mindi.source=usb:/dev/sdX; without a device, whichever USB disk has restore data.',
+      },
+      {
+        name: 'tape',
+        kind: 'source',
+        value: '[=/dev/nst0]',
+        address: (value) => `tape:${value}`,
+        about: 'The same as mindi.source=tape:/dev/nst0; without a device, whichever drive has restore data.',
+      },
+      {
+        name: 'iso',
+        aliases: ['iso_mode'],
+        kind: 'flag',
+        sets: 'isoFiles',
+        about: 'The restore data are ISO files: where the medium says they are, else on a disk of this machine.',
+      },
+      {
+        name: 'prefix',
+        kind: 'word',
+        sets: 'prefix',
+        value: '=NAME',
+        about: 'Take only ISO files whose names begin so, of those for several machines in one folder.',
+      },
+    ],
   },
   {
-    name: 'compare',
-    aliases: ['compare_mode'],
-    sets: 'mode',
-    kind: 'flag',
-    value: 'compare',
-    about: 'Compare the restore data with this machine; nothing is written.',
+    title: 'Network',
+    parameters: [
+      { name: 'pxe', kind: 'flag', sets: 'net', about: 'As net: the machine was started from the network.' },
+      {
+        name: 'net',
+        aliases: ['mindi.net'],
+        kind: 'flag',
+        sets: 'net',
+        about: 'Set the network up, by DHCP when nothing says how.',
+      },
+      {
+        name: 'mindi.ip',
+        aliases: ['ip'],
+        kind: 'network',
+        word: 'ip',
+        value: '=dhcp',
+        help: true,
+        about:
+          'How the network is set up, in dracut’s words, more than once for several cards: dhcp, auto6, NIC:dhcp or CLIENT:PEER:GATEWAY:NETMASK:HOSTNAME:NIC:none:DNS; none leaves it alone.',
+      },
+      {
+        name: 'mindi.vlan',
+        aliases: ['vlan'],
+        kind: 'network',
+        word: 'vlan',
+        value: '=VLAN:NIC',
+        about: 'Make a VLAN on a card, the number at the end of its name: vlan5:eth0 or eth0.5:eth0.',
+      },
+      {
+        name: 'mindi.bond',
+        aliases: ['bond'],
+        kind: 'network',
+        word: 'bond',
+        value: '=BOND:NIC,NIC[:OPTIONS[:MTU]]',
+        about: 'Bond cards: bond0:eth0,eth1:mode=active-backup,miimon=100.',
+      },
+      {
+        name: 'mindi.nameserver',
+        aliases: ['nameserver'],
+        kind: 'network',
+        word: 'nameserver',
+        value: '=ADDRESS',
+        about: 'A name server; may be there more than once.',
+      },
+      {
+        name: 'mindi.ifname',
+        aliases: ['ifname'],
+        kind: 'network',
+        word: 'ifname',
+        value: '=NAME:MAC',
+        about: 'A name of its own for the card with that hardware address.',
+      },
+      {
+        name: 'ipconf',
+        kind: 'network',
+        word: 'ipconf',
+        value: '=NIC:ADDRESS:NETMASK:BROADCAST:GATEWAY',
+        about: 'The classic mindi.ip; or NIC:dhcp.',
+      },
+      {
+        name: 'hwaddr',
+        kind: 'word',
+        sets: 'hwaddr',
+        value: '=MAC',
+        about: 'Use the network card with this hardware address, whatever its name.',
+      },
+      {
+        name: 'mindi.bootif',
+        aliases: ['BOOTIF'],
+        kind: 'word',
+        sets: 'bootif',
+        value: '=01-MAC',
+        about: 'Hardware address of the card the machine started from, as boot loaders write it: 01-aa-bb-cc-dd-ee-ff.',
+      },
+      {
+        name: 'ping',
+        kind: 'number',
+        sets: 'ping',
+        usual: 3,
+        value: '[=NUMBER]',
+        about: 'Ping the server of the restore data, else the gateway, until it answers, so many times; 3.',
+      },
+    ],
   },
   {
-    name: 'nuke',
-    aliases: ['nuke_mode'],
-    sets: 'mode',
-    kind: 'flag',
-    value: 'nuke',
-    about: 'Partition, format and restore this machine without asking.',
+    title: 'Disks, drivers and waiting',
+    parameters: [
+      {
+        name: 'excludedevs',
+        aliases: ['excludevs', 'mindi.excludedevs'],
+        kind: 'list',
+        sets: 'excludeDevs',
+        value: '=DEVICE,…',
+        about: 'Devices that are left alone: not assembled, not partitioned, not written to.',
+      },
+      { name: 'nolvm', kind: 'flag', sets: 'noLvm', about: 'Leave LVM alone: nothing is activated.' },
+      {
+        name: 'denymods',
+        aliases: ['modprobe.blacklist'],
+        kind: 'list',
+        sets: 'deny',
+        value: '=MODULE,…',
+        about: 'Kernel modules that are not loaded.',
+      },
+      {
+        name: 'forcemods',
+        kind: 'list',
+        sets: 'force',
+        value: '=MODULE,…',
+        about: 'Kernel modules loaded first, wanted by a device or not.',
+      },
+      {
+        name: 'udevtimeout',
+        aliases: ['mindi.wait'],
+        kind: 'number',
+        sets: 'wait',
+        value: '=SECONDS',
+        about: 'Longest time to wait for devices that are slow to appear.',
+      },
+      {
+        name: 'donteject',
+        aliases: ['mindi.donteject'],
+        kind: 'flag',
+        sets: 'dontEject',
+        about: 'Leave discs and tapes in their drives.',
+      },
+    ],
   },
   {
-    name: 'RESTORE',
-    aliases: ['RESTORE_mode', 'restore'],
-    sets: 'mode',
-    kind: 'flag',
-    value: 'nuke',
-    about: 'As nuke: restore without asking.',
-  },
-  { name: 'mindi.mode', sets: 'mode', kind: 'word', about: `One of ${RESTORE_MODES.join(', ')}.` },
-  { name: 'mindi.keymap', sets: 'keymap', kind: 'word', about: 'Console keymap, for example de-latin1.' },
-  {
-    name: 'mindi.ip',
-    aliases: ['ip'],
-    sets: 'ip',
-    kind: 'word',
-    about: 'dhcp, NIC:dhcp or CLIENT:SERVER:GATEWAY:NETMASK: bring the network up at boot.',
-  },
-  {
-    name: 'mindi.bootif',
-    aliases: ['BOOTIF'],
-    sets: 'bootif',
-    kind: 'word',
-    about: 'Hardware address of the network card to use, as boot loaders write it: 01-aa-bb-cc-dd-ee-ff.',
-  },
-  {
-    name: 'mindi.server',
-    sets: 'server',
-    kind: 'word',
-    about: 'Address of the boot server, which has the second stage when nothing else is said.',
-  },
-  {
-    name: 'mindi.stage2',
-    sets: 'stage2',
-    kind: 'word',
-    about:
-      'Where to fetch the second stage: http://…, tftp://… or nfs:SERVER:/PATH of the netboot folder, or its path on the boot server.',
-  },
-  {
-    name: 'mindi.iso',
-    sets: 'iso',
-    kind: 'word',
-    about: 'Path of the ISO file on its disk or stick, when a boot loader started it from there.',
-  },
-  {
-    name: 'toram',
-    aliases: ['mindi.toram'],
-    sets: 'toRam',
-    kind: 'flag',
-    about: 'Copy the second stage to RAM, so that the medium can be taken out.',
-  },
-  {
-    name: 'mindi.check',
-    sets: 'check',
-    kind: 'flag',
-    about: 'Read the whole medium and compare it with what was built; then give a shell.',
+    title: 'Screen, keyboard and remote access',
+    parameters: [
+      {
+        name: 'mindi.console',
+        kind: 'repeated',
+        sets: 'console',
+        value: '=ttyS0,115200',
+        about: 'A console that shows the screen and takes keys; may be there more than once. Else those of console=.',
+      },
+      {
+        name: 'textonly',
+        aliases: ['mindi.textonly'],
+        kind: 'flag',
+        sets: 'textOnly',
+        help: true,
+        about: 'The menu as numbered lines, for terminals that know no cursor.',
+      },
+      {
+        name: 'mindi.keymap',
+        kind: 'word',
+        sets: 'keymap',
+        value: '=NAME',
+        help: true,
+        about: 'Console keymap, for example de-latin1.',
+      },
+      {
+        name: 'mindi.ssh',
+        kind: 'flag',
+        sets: 'ssh',
+        value: '[=on|off]',
+        help: true,
+        about: 'Let the keys of the profile in by SSH, or not.',
+      },
+      {
+        name: 'mindi.status',
+        kind: 'flag',
+        sets: 'status',
+        value: '[=on|off]',
+        about: 'Show the screen as a read-only page over HTTP, or not.',
+      },
+      {
+        name: 'mindi.log',
+        kind: 'word',
+        sets: 'log',
+        value: '=URL',
+        about: 'Send the log away, by HTTP PUT or to a syslog server: http://…, syslog://SERVER.',
+      },
+    ],
   },
   {
-    name: 'donteject',
-    sets: 'dontEject',
-    kind: 'flag',
-    about: 'Leave discs and tapes in their drives.',
+    title: 'Unattended restores',
+    parameters: [
+      {
+        name: 'mindi.onfail',
+        kind: 'onFail',
+        value: `=${FAILURE_ACTIONS.join('|')}`,
+        about: 'What follows when a restore without asking cannot go on.',
+      },
+      {
+        name: 'pre',
+        aliases: ['mindi.pre'],
+        kind: 'word',
+        sets: 'pre',
+        value: '=SCRIPT',
+        about: 'A script run before the restore.',
+      },
+      {
+        name: 'post',
+        aliases: ['mindi.post'],
+        kind: 'word',
+        sets: 'post',
+        value: '=SCRIPT',
+        about: 'A script run after the restore.',
+      },
+      { name: 'nopart', kind: 'flag', sets: 'noPart', about: 'Do not partition the disks.' },
+      {
+        name: 'noresize',
+        kind: 'flag',
+        sets: 'noResize',
+        about: 'Leave the sizes of the mountlist as they are, even where the disks are others.',
+      },
+      { name: 'nohw', kind: 'flag', sets: 'noHw', about: 'Do not restore settings of the hardware.' },
+    ],
   },
   {
-    name: 'denymods',
-    aliases: ['modprobe.blacklist'],
-    sets: 'deny',
-    kind: 'list',
-    about: 'Kernel modules that are not loaded.',
-  },
-  { name: 'forcemods', sets: 'force', kind: 'list', about: 'Kernel modules loaded first, wanted by a device or not.' },
-  {
-    name: 'udevtimeout',
-    aliases: ['mindi.wait'],
-    sets: 'wait',
-    kind: 'seconds',
-    about: 'Longest time to wait for devices that are slow to appear.',
+    title: 'The medium itself',
+    parameters: [
+      {
+        name: 'toram',
+        aliases: ['mindi.toram'],
+        kind: 'flag',
+        sets: 'toRam',
+        help: true,
+        about: 'Copy the second stage to RAM, so that the medium can be taken out.',
+      },
+      {
+        name: 'mindi.check',
+        kind: 'flag',
+        sets: 'check',
+        about: 'Read the whole medium and compare it with what was built; then give a shell.',
+      },
+      {
+        name: 'mindi.iso',
+        kind: 'word',
+        sets: 'iso',
+        value: '=PATH',
+        about: 'Path of the ISO file on its disk or stick, when a boot loader started it from there.',
+      },
+      {
+        name: 'mindi.stage2',
+        kind: 'word',
+        sets: 'stage2',
+        value: '=URL',
+        about:
+          'Where to fetch the second stage: http://…, tftp://… or nfs:SERVER:/PATH of the netboot folder, or its path on the boot server.',
+      },
+      {
+        name: 'mindi.server',
+        kind: 'word',
+        sets: 'server',
+        value: '=ADDRESS',
+        about: 'Address of the boot server, which has the second stage when nothing else is said.',
+      },
+    ],
   },
 ];
 
-export interface BootParameters {
-  /** null: the command line names none, the medium's default holds. */
-  mode: RestoreMode | null;
-  keymap: string | null;
-  ip: string | null;
-  /** Whether the medium shall be read and compared. */
-  check: boolean;
-  /** Path on a file system that is not known yet. */
-  iso: string | null;
-  /** As written. */
-  bootif: string | null;
-  server: string | null;
-  stage2: string | null;
-  /** Modules never loaded, and modules loaded first, as written. */
-  deny: string[];
-  force: string[];
-  /** Seconds; null when not given. */
-  wait: number | null;
-  /** The second stage is copied to RAM. */
-  toRam: boolean;
-  dontEject: boolean;
-  /** `module.parameter=value` by module (underscores), in order, as insmod takes them. */
-  moduleOptions: Map<string, string[]>;
-  /** Contradictions and mistakes, one sentence each. They never stop a boot. */
-  problems: string[];
-}
-
-/** Of contradictory modes the one that can destroy least wins; interactive beats expert, as it always did. */
-const SAFEST_FIRST: readonly RestoreMode[] = ['interactive', 'expert', 'compare', 'nuke'];
-
-const BY_NAME = new Map(
-  BOOT_PARAMETERS.flatMap((one) => [one.name, ...(one.aliases ?? [])].map((name) => [name, one])),
-);
-
-/** Reads /proc/cmdline. Any text gives an answer: what is wrong is told in `problems`. The last of several values holds. */
-export function parseBootParameters(commandLine: string): BootParameters {
-  const result: BootParameters = {
-    mode: null,
-    keymap: null,
-    ip: null,
-    check: false,
-    iso: null,
-    bootif: null,
-    server: null,
-    stage2: null,
-    deny: [],
-    force: [],
-    wait: null,
-    toRam: false,
-    dontEject: false,
-    moduleOptions: new Map(),
-    problems: [],
-  };
-  const modes = new Set<RestoreMode>();
-  for (const { name, value } of splitCommandLine(commandLine)) {
-    const parameter = BY_NAME.get(name);
-    if (!parameter) unknown(name, value, result);
-    else if (parameter.sets === 'mode') addMode(parameter, name, value, modes, result.problems);
-    else if (parameter.kind === 'flag') result[parameter.sets] = true;
-    else setValue(parameter, name, value, result);
-  }
-  result.mode = chooseMode(modes, result.problems);
-  return result;
-}
-
-/** Splits as the kernel does: blanks separate, double quotes hold together. */
-export function splitCommandLine(commandLine: string): { name: string; value: string | null }[] {
-  const words = commandLine.match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
-  return words.map((word) => {
-    const bare = word.replaceAll('"', '');
-    const equals = bare.indexOf('=');
-    if (equals <= 0) return { name: bare, value: null };
-    return { name: bare.slice(0, equals), value: bare.slice(equals + 1) };
-  });
-}
-
-function unknown(name: string, value: string | null, result: BootParameters): void {
-  if (name.startsWith('mindi.')) {
-    const known = [...BY_NAME.keys()].filter((one) => one.startsWith('mindi.'));
-    result.problems.push(`The boot parameter ${name} is unknown; known are ${known.join(', ')}.`);
-    return;
-  }
-  const [, module, option] = /^([\w-]+)\.(.+)$/.exec(name) ?? [];
-  if (!module || !option) return;
-  const key = module.replaceAll('-', '_');
-  const options = result.moduleOptions.get(key) ?? [];
-  result.moduleOptions.set(key, [...options, value === null ? option : `${option}=${value}`]);
-}
-
-function addMode(
-  parameter: ModeParameter | NamedModeParameter,
-  name: string,
-  value: string | null,
-  modes: Set<RestoreMode>,
-  problems: string[],
-): void {
-  const mode = parameter.kind === 'flag' ? parameter.value : RESTORE_MODES.find((one) => one === value);
-  if (mode) modes.add(mode);
-  else problems.push(`The boot parameter ${name}=${value ?? ''} names no mode; there are ${RESTORE_MODES.join(', ')}.`);
-}
-
-function chooseMode(modes: ReadonlySet<RestoreMode>, problems: string[]): RestoreMode | null {
-  const [mode] = SAFEST_FIRST.filter((one) => modes.has(one));
-  if (modes.size > 1) {
-    problems.push(`The boot parameters contradict each other (${[...modes].join(', ')}); ${mode} is taken.`);
-  }
-  return mode ?? null;
-}
-
-function setValue(parameter: ValueParameter, name: string, value: string | null, result: BootParameters): void {
-  if (!value) {
-    result.problems.push(`The boot parameter ${name} needs a value: ${name}=…`);
-    return;
-  }
-  switch (parameter.sets) {
-    case 'deny':
-    case 'force':
-      result[parameter.sets].push(...value.split(/[\s,]+/).filter(Boolean));
-      return;
-    case 'wait':
-      setSeconds(name, value, result);
-      return;
-    default:
-      result[parameter.sets] = value;
-  }
-}
-
-function setSeconds(name: string, value: string, result: BootParameters): void {
-  if (/^\d{1,5}$/.test(value)) result.wait = Number(value);
-  else result.problems.push(`The boot parameter ${name}=${value} is not a number of seconds.`);
-}
+export const BOOT_PARAMETERS = PARAMETER_GROUPS.flatMap(({ parameters }) => parameters);

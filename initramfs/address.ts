@@ -1,45 +1,5 @@
 /** What boot loaders and people say of the network on the kernel command line. Any text gives an answer. */
 
-export type IpSetting =
-  | { kind: 'dhcp'; nic: string }
-  | { kind: 'static'; client: string; prefix: number; gateway: string | null; server: string | null; nic: string };
-
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
-const isAddress = (text: string | undefined): text is string => IPV4.test(text ?? '') && text !== '0.0.0.0';
-const addressOrNull = (text: string | undefined): string | null => (isAddress(text) ? text : null);
-
-/**
- * The value of `ip=`, as the kernel's Documentation/admin-guide/nfs/nfsroot.rst has it: `dhcp`, `eth0:dhcp`,
- * `:::::eth0:dhcp`, or `CLIENT:SERVER:GATEWAY:NETMASK[:HOST[:NIC]]`, which is what pxelinux appends. Null for anything
- * else. An empty `nic` stands for every card.
- */
-export function parseIp(value: string): IpSetting | null {
-  if (/^(dhcp|on|any)$/.test(value)) return { kind: 'dhcp', nic: '' };
-  const nic = /^(?:[^:]*:){0,5}([^:\s]+):(?:dhcp|on|any)$/.exec(value)?.[1];
-  if (nic) return { kind: 'dhcp', nic };
-  const [client, server, gateway, netmask, , device = ''] = value.split(':');
-  const prefix = prefixLength(netmask ?? '');
-  if (!isAddress(client) || prefix === null) return null;
-  return {
-    kind: 'static',
-    client,
-    prefix,
-    gateway: addressOrNull(gateway),
-    server: addressOrNull(server),
-    nic: device,
-  };
-}
-
-/** 255.255.255.0 -> 24; null for what is no netmask. */
-function prefixLength(netmask: string): number | null {
-  if (!IPV4.test(netmask)) return null;
-  const bits = netmask
-    .split('.')
-    .map((byte) => Number(byte).toString(2).padStart(8, '0'))
-    .join('');
-  return /^1+0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : null;
-}
-
 /** The hardware address in BOOTIF=01-aa-bb-cc-dd-ee-ff (01: Ethernet), as Linux writes it; null for what is none. */
 export function bootCard(bootif: string): string | null {
   const mac = /^(?:01[-:])?([0-9a-f]{2}(?:[-:][0-9a-f]{2}){5})$/i.exec(bootif)?.[1];

@@ -1,4 +1,4 @@
-import type { BootParameters } from '../contract/boot-parameters.ts';
+import type { BootParameters } from '../contract/boot-request.ts';
 import type { CheckReport } from '../contract/report.ts';
 import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
 import type { Consoles } from './consoles.ts';

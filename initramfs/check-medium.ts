@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseBootParameters } from '../contract/boot-parameters.ts';
+import { parseBootParameters } from '../contract/command-line.ts';
 import type { CheckReport } from '../contract/report.ts';
 import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
 import type { KernelModules } from './kernel-modules.ts';

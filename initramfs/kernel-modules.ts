@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fold, METADATA_FILES, type MetadataFile, ModuleTree } from 'node-kmod-deps/tree';
-import type { BootParameters } from '../contract/boot-parameters.ts';
+import type { BootParameters } from '../contract/boot-request.ts';
 import { LEFT_OUT_FILE } from '../contract/left-out.ts';
 import type { MissingModule } from '../contract/report.ts';
 import { loadedModules } from './hardware.ts';

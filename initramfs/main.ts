@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { parseBootParameters } from '../contract/boot-parameters.ts';
+import { parseBootParameters } from '../contract/command-line.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { runCommand } from './commands/index.ts';
 import { Consoles } from './consoles.ts';

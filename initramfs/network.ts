@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { bootCard, type IpSetting } from './address.ts';
+import { type IpSetting, macOf, NOTHING } from '../contract/network-setting.ts';
+import { bootCard } from './address.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { loadForNewDevices } from './coldplug.ts';
 import { nics } from './hardware.ts';
@@ -10,6 +11,9 @@ import { deviceEvent, eventNumber } from './settle.ts';
 const LINK_LIMIT = 10_000;
 /** Milliseconds a card may take to appear: one on USB is found in the background. */
 const CARD_LIMIT = 10_000;
+
+/** When nothing says how. */
+export const ANY_CARD: IpSetting = { ...NOTHING, auto: 'dhcp' };
 
 /** Switches the cards on, so that they can tell whether a cable is in. */
 export async function switchOn(): Promise<void> {
@@ -33,15 +37,15 @@ export async function setUpNetwork(boot: Boot, setting: IpSetting): Promise<void
     return;
   }
   await waitUntil(() => cards().some(({ link }) => link), LINK_LIMIT);
-  if (setting.kind === 'static') await setAddress(boot, setting, cards());
+  if (setting.address) await setAddress(boot, setting, cards());
   else await askForAddress(boot, cards());
 }
 
 /** The card told by name, else the one the machine started from, else all; those with a cable in first. */
-function chosenCards(boot: Boot, nic: string): ReturnType<typeof nics> {
+function chosenCards(boot: Boot, nic: string | null): ReturnType<typeof nics> {
   const all = nics().sort((a, b) => Number(b.link) - Number(a.link));
-  if (nic) return all.filter(({ name }) => name === nic);
-  const mac = bootCard(boot.parameters.bootif ?? '');
+  if (nic) return all.filter(({ name, mac }) => name === nic || mac === nic);
+  const mac = macOf(boot.parameters.hwaddr ?? '') ?? bootCard(boot.parameters.bootif ?? '');
   return mac ? all.filter((card) => card.mac === mac) : all;
 }
 
@@ -75,18 +79,18 @@ function serverOf(nic: string): string | null {
 
 async function setAddress(
   boot: Boot,
-  { client, prefix, gateway, server }: IpSetting & { kind: 'static' },
+  { address, prefix, gateway, peer }: IpSetting,
   [card]: ReturnType<typeof nics>,
 ): Promise<void> {
   const nic = card?.name ?? '';
   await busybox(['ip', 'addr', 'flush', 'dev', nic]);
-  const result = await busybox(['ip', 'addr', 'add', `${client}/${prefix}`, 'dev', nic]);
+  const result = await busybox(['ip', 'addr', 'add', `${address}/${prefix}`, 'dev', nic]);
   if (result.code !== 0) {
-    problem(boot, `${nic} does not take the address ${client}/${prefix}: ${complaint(result)}.`);
+    problem(boot, `${nic} does not take the address ${address}/${prefix}: ${complaint(result)}.`);
     return;
   }
   if (gateway) await busybox(['ip', 'route', 'add', 'default', 'via', gateway, 'dev', nic]);
-  boot.network = { nic, server };
+  boot.network = { nic, server: peer };
   await tellAddress(boot, nic);
 }
 

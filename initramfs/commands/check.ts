@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { parseBootParameters } from '../../contract/command-line.ts';
 import { PATHS } from '../../contract/rescue-config.ts';
 import { findAndCheck } from '../check-medium.ts';
 import { KernelModules } from '../kernel-modules.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { parseBootParameters } from '../../contract/command-line.ts';
 import type { Context } from '../boot.ts';
 import { KernelModules } from '../kernel-modules.ts';
 import { nobody } from '../person.ts';

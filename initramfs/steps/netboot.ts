@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type NetbootConfig, PATHS, type SecondStage } from '../../contract/rescue-config.ts';
-import { type Location, parseIp, parseLocation } from '../address.ts';
+import { type Location, parseLocation } from '../address.ts';
 import { type Boot, problem, type Step } from '../boot.ts';
 import { fetchSecondStage } from '../fetch.ts';
-import { setUpNetwork } from '../network.ts';
+import { ANY_CARD, setUpNetwork } from '../network.ts';
 import { placedBefore } from '../second-stage.ts';
 
 /** Started from the network: sets it up and fetches the second stage. */
@@ -14,7 +14,7 @@ export const netboot: Step = {
     if (stage?.where !== 'medium' || placedBefore(stage) !== null) return;
     const config = netbootConfig();
     if (!config && !boot.parameters.stage2) return;
-    await setUpNetwork(boot, parseIp(boot.parameters.ip ?? 'dhcp') ?? { kind: 'dhcp', nic: '' });
+    await setUpNetwork(boot, boot.parameters.network.ip[0] ?? ANY_CARD);
     if (!boot.network) return;
     const places = locations(boot, config, stage);
     if (places.length > 0) await fetchSecondStage(boot, stage, places);

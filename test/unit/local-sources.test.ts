@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { parseBootParameters } from '../../contract/command-line.ts';
 import type { Volume } from '../../contract/volume.ts';
 import type { Context } from '../../initramfs/boot.ts';
 import { nobody, type Person, Unanswered } from '../../initramfs/person.ts';

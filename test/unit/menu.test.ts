@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { grubConfig, helpText, isolinuxConfig, loopbackConfig, type MenuFacts, menuModel } from '../../boot/menu.ts';
 import { run } from '../../builder/run.ts';
 import { scratch } from '../../builder/scratch.ts';
-import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { BOOT_PARAMETERS } from '../../contract/boot-parameters.ts';
+import { parseBootParameters } from '../../contract/command-line.ts';
 import { MindiError } from '../../contract/error.ts';
 import { MENU_DEFAULTS, MENU_FACTS } from '../medium-parts.ts';
 
@@ -92,6 +93,7 @@ describe('boot menu', () => {
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(80);
     for (const name of ['interactive', 'expert', 'compare', 'nuke', 'check', 'local', 'reboot'])
       expect(lines.join('\n')).toMatch(new RegExp(`^${name} +\\S`, 'm'));
+    for (const { name } of BOOT_PARAMETERS.filter(({ help }) => help)) expect(lines.join('\n')).toContain(name);
   });
 
   it('fits isolinux onto a terminal of 80x24', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseBootParameters } from '../../contract/boot-parameters.ts';
+import { parseBootParameters } from '../../contract/command-line.ts';
 import { ramCopy } from '../../initramfs/ram-copy.ts';
 
 describe('toram', () => {
