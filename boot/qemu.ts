@@ -49,6 +49,8 @@ export interface MachineOptions {
 
 const DEFAULT_MEMORY = 512;
 const PROGRAM = 'qemu-system-x86_64';
+/** QEMU's own choice with what all processors since 2012 have: without it the kernel gathers entropy for a second. */
+const PROCESSOR = 'qemu64,+rdrand';
 
 type Ovmf = readonly (readonly [code: string, variables: string])[];
 /** Code and variables of OVMF: Debian, Fedora, Arch, openSUSE, Alpine. */
@@ -314,7 +316,21 @@ async function qemuArguments(options: MachineOptions, folder: string): Promise<s
     ...['-serial', serial ? 'chardev:console' : 'none'],
   ];
   return [
-    ...['-machine', kind, '-accel', 'tcg', '-m', String(memory), '-display', 'none', '-nodefaults', '-vga', 'std'],
+    ...[
+      '-machine',
+      kind,
+      '-accel',
+      'tcg',
+      '-cpu',
+      PROCESSOR,
+      '-m',
+      String(memory),
+      '-display',
+      'none',
+      '-nodefaults',
+      '-vga',
+      'std',
+    ],
     ...['-no-reboot', '-device', 'qemu-xhci,id=usb', '-rtc', 'base=utc'],
     ...(options.card ? networkCard(options.card, (options.firmware ?? 'bios') !== 'bios') : nicArguments(nics)),
     ...console,
