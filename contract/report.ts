@@ -1,3 +1,5 @@
+import type { StorageReport } from './storage.ts';
+
 /** What the rescue system says of itself when it is up: one line on every console, `mindi: ready {json}`. */
 export const READY_PREFIX = 'mindi: ready ';
 
@@ -17,6 +19,8 @@ export interface ReadyReport {
   /** What the kernel itself asked for (`fs-xfs`, `crypto-sha256`) and would have, were it not left out. */
   requested: MissingRequest[];
   disks: { name: string; bytes: number; model: string; driver: string }[];
+  /** What was started on the disks, read-only. */
+  storage: StorageReport;
   nics: { name: string; mac: string; driver: string; link: boolean }[];
   tapes: { name: string; model: string }[];
   /** MemTotal and MemAvailable of /proc/meminfo, MiB. */

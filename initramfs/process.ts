@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
 import { log } from './log.ts';
 
 export const BUSYBOX = '/usr/bin/busybox';
@@ -16,6 +17,8 @@ export interface ProcessOptions {
   limit?: number;
   /** What shows that it goes on: the limit begins anew whenever this has changed. */
   progress?: () => string;
+  /** Beside the environment of this process. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Runs a program and waits. Never throws: a failure is an answer. Logged with its time and what it complained of. */
@@ -37,6 +40,12 @@ export function busybox(args: readonly string[], options: ProcessOptions = {}): 
   return run(BUSYBOX, args, options);
 }
 
+/** Where a program of the second stage is; null where it is not on the medium, though busybox may do something like it. */
+export function findProgram(name: string): string | null {
+  const places = ['/usr/sbin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin'].map((folder) => `${folder}/${name}`);
+  return places.find((path) => existsSync(path) && realpathSync(path) !== BUSYBOX) ?? null;
+}
+
 /** The last line a failed program said, without its own name before it. */
 export function complaint({ code, stderr }: ProcessResult): string {
   const last = stderr.trim().split('\n').at(-1) ?? '';
@@ -46,7 +55,10 @@ export function complaint({ code, stderr }: ProcessResult): string {
 function start(program: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
   const { promise, resolve } = Promise.withResolvers<ProcessResult>();
   const { limit = 60, progress = () => '' } = options;
-  const child = spawn(program, args, { stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  });
   const result: ProcessResult = { code: 127, stdout: '', stderr: '' };
   let last = progress();
   const timer = setInterval(() => {

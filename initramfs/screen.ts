@@ -1,6 +1,8 @@
 import type { ReadyReport } from '../contract/report.ts';
 import type { RescueConfig } from '../contract/rescue-config.ts';
+import { storageLines } from '../contract/storage.ts';
 import { missingLines } from './missing-file.ts';
+import { sizeText } from './size-text.ts';
 
 /** At most so many lines for one kind of thing: everything fits a screen of 25 lines. */
 const MOST = 3;
@@ -19,7 +21,8 @@ export function firstScreen(report: ReadyReport, config: RescueConfig): string {
     ['Medium', [report.medium ? checked(report.medium, report.trusted) : noMedium(config)]],
     ['Firmware', report.secureBoot ? ['Secure Boot is on: the kernel takes signed modules only'] : []],
     ['Check', report.check?.sentences ?? []],
-    ['Disks', report.disks.map((disk) => words(disk.name, bytes(disk.bytes), disk.model, driver(disk.driver)))],
+    ['Disks', report.disks.map((disk) => words(disk.name, sizeText(disk.bytes), disk.model, driver(disk.driver)))],
+    ['Storage', storageLines(report.storage)],
     [
       'Network',
       report.nics.map((nic) => words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable')),
@@ -70,16 +73,4 @@ function words(...parts: string[]): string {
 
 function driver(name: string): string {
   return name && `(${name})`;
-}
-
-/** 20.0 GB, as disks are sold. */
-function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${value.toFixed(unit === 0 ? 0 : 1)} ${units[unit]}`;
 }

@@ -1,0 +1,79 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PATHS } from '../../contract/rescue-config.ts';
+import { attribute } from '../devices.ts';
+import { log } from '../log.ts';
+import { busybox, complaint, run } from '../process.ts';
+import { blockDevices, diskOf, partitionsOf, slaves } from './block-devices.ts';
+
+const GUARD = '/usr/lib/mindi/guard';
+/** What the guard leaves alone; its format is told there. */
+const WRITABLE = '/run/mindi/writable';
+
+/** Makes every disk, partition, array and volume read-only, but for those the guard was lifted from. */
+export async function guardAll(): Promise<void> {
+  await run(GUARD, ['all'], { limit: 15 });
+}
+
+/** The guard stays, and why. */
+export class GuardError extends Error {}
+
+/**
+ * Lets devices be written to: the only way there is. All that they are built on may then be written to as well; of the
+ * disk of a partition that means the whole of it, though its other partitions stay as they are. An array or volume
+ * that was started read-only stays so until it is started again.
+ * @param devices nodes as StorageDevice.device has them
+ * @param why for the log: who asked, and for what
+ * @throws GuardError when this medium must not write, or the kernel refuses
+ */
+export async function liftGuard(devices: readonly string[], why: string): Promise<void> {
+  if (existsSync(PATHS.untrusted))
+    throw new GuardError(
+      `This medium is not what was built, so that it lets nothing be written: ${readFileSync(PATHS.untrusted, 'utf8').trim()}`,
+    );
+  const all = blockDevices();
+  for (const device of devices) {
+    const found = all.find((one) => one.device === device || `/dev/${one.name}` === device);
+    if (!found) throw new GuardError(`There is no disk ${device}.`);
+    log(`the guard is lifted from ${device}: ${why}`);
+    await lift(found.name);
+  }
+}
+
+/** What is below comes first: nothing can be written to on a disk that is read-only. */
+async function lift(name: string): Promise<void> {
+  for (const below of slaves(name)) await lift(below);
+  const disk = diskOf(name);
+  if (disk === name) {
+    remember(`${name} ${sequence(disk)} all`);
+    for (const one of [name, ...partitionsOf(name)]) await setReadOnly(one, false);
+    return;
+  }
+  // While the disk is read-only its partitions are, whatever was said of them.
+  for (const other of partitionsOf(disk)) if (other !== name && !remembered(other)) await setReadOnly(other, true);
+  remember(`${disk} ${sequence(disk)}`);
+  remember(`${name} ${sequence(disk)}`);
+  for (const one of [disk, name]) await setReadOnly(one, false);
+}
+
+/** The kernel's number of the disk, which no other disk of that name has. Kernels before 5.15 give none. */
+function sequence(disk: string): string {
+  return attribute('/sys/class/block', disk, 'diskseq') || '0';
+}
+
+function remember(line: string): void {
+  mkdirSync(dirname(WRITABLE), { recursive: true });
+  appendFileSync(WRITABLE, `${line}\n`);
+}
+
+function remembered(name: string): boolean {
+  const disk = diskOf(name);
+  const lines = existsSync(WRITABLE) ? readFileSync(WRITABLE, 'utf8').split('\n') : [];
+  return lines.includes(`${name} ${sequence(disk)}`) || lines.includes(`${disk} ${sequence(disk)} all`);
+}
+
+async function setReadOnly(name: string, readOnly: boolean): Promise<void> {
+  const node = `/dev/${name.replaceAll('!', '/')}`;
+  const result = await busybox(['blockdev', readOnly ? '--setro' : '--setrw', node], { limit: 15 });
+  if (result.code !== 0) throw new GuardError(`${node} stays as it is: ${complaint(result)}.`);
+}

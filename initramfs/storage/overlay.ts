@@ -1,0 +1,46 @@
+import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { StorageDevice } from '../../contract/storage.ts';
+import { busybox, complaint, findProgram, run } from '../process.ts';
+import { OUR_LAYERS } from './block-devices.ts';
+import { NO_UDEV, type StorageContext } from './context.ts';
+
+const FOLDER = '/run/mindi/overlay';
+/** Bytes that may be written to a layer. It is a hole until then, and what writes on its own writes a few blocks. */
+const SIZE = 64 * 1024 ** 2;
+/** Sectors that are copied at a time. */
+const CHUNK = 8;
+
+/**
+ * Puts a layer in RAM over a device: what reads it sees the device, what is written stays in the layer. For what cannot
+ * be started without writing: mirrors, pools and caches of LVM. The device itself is only ever opened for reading.
+ * @returns the layer's node, or null, and then it was told why
+ */
+export async function overlay(storage: StorageContext, { device, name, bytes }: StorageDevice): Promise<string | null> {
+  const layer = `${OUR_LAYERS}${name.replaceAll('!', '-')}`;
+  const node = join('/dev/mapper', layer);
+  if (existsSync(node)) return node;
+  await storage.modules.loadAll(['loop', 'dm_mod', 'dm_snapshot']);
+  const file = join(FOLDER, basename(layer));
+  mkdirSync(FOLDER, { recursive: true });
+  const handle = openSync(file, 'w');
+  ftruncateSync(handle, SIZE);
+  closeSync(handle);
+  const loop = (await busybox(['losetup', '-f'])).stdout.trim();
+  const looped = await busybox(['losetup', loop, file]);
+  const table = `0 ${bytes / 512} snapshot ${device} ${loop} N ${CHUNK}`;
+  const made =
+    looped.code === 0
+      ? await run(findProgram('dmsetup') ?? 'dmsetup', ['create', layer, '--table', table], { env: NO_UDEV })
+      : looped;
+  if (made.code === 0) return node;
+  storage.problem(`${device} is not used, because no layer in RAM protects it: ${complaint(made)}.`);
+  return null;
+}
+
+/** Takes the layer away again, once nothing uses it. */
+export async function removeOverlay(name: string): Promise<void> {
+  const layer = `${OUR_LAYERS}${name.replaceAll('!', '-')}`;
+  if (existsSync(join('/dev/mapper', layer)))
+    await run(findProgram('dmsetup') ?? 'dmsetup', ['remove', layer], { env: NO_UDEV });
+}
