@@ -29,7 +29,6 @@ export interface ArrayState {
 export interface Content {
   /** `ext4`, `LVM2_member`, `linux_raid_member`, `crypto_LUKS`. */
   type: string;
-  version: string;
   uuid: string;
   label: string;
   partitionUuid: string;
@@ -72,7 +71,9 @@ export function storageLines({ arrays, volumes, encrypted, silent }: StorageRepo
     ),
     ...[...Map.groupBy(volumes, groupOf)].map(([group, some]) => `LVM ${group}: ${some.map(volumeOf).join(', ')}`),
     ...encrypted.map(({ device, open }) =>
-      open ? `${short(device)}  encrypted, open` : `${short(device)}  encrypted, locked: mindi storage unlock ${device}`,
+      open
+        ? `${short(device)}  encrypted, open`
+        : `${short(device)}  encrypted, locked: mindi storage unlock ${device}`,
     ),
     ...silent.map((device) => `${short(device)}  DOES NOT ANSWER`),
   ];

@@ -1,6 +1,7 @@
 import type { BootParameters } from '../contract/boot-request.ts';
 import type { CheckReport } from '../contract/report.ts';
 import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
+import type { StorageReport } from '../contract/storage.ts';
 import type { Consoles } from './consoles.ts';
 import type { Device } from './devices.ts';
 import type { KernelModules } from './kernel-modules.ts';
@@ -28,6 +29,8 @@ export interface Boot extends Context {
   /** As ReadyReport says. */
   trusted: boolean | null;
   check: CheckReport | null;
+  /** What was started on the disks. */
+  storage: StorageReport;
   /** The network that was set up at boot; null as long as there is none. */
   network: Network | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */

@@ -61,6 +61,7 @@ async function start(): Promise<Boot> {
     person: nobody,
     trusted: null,
     check: null,
+    storage: { arrays: [], volumes: [], encrypted: [], silent: [] },
     problems,
   };
 }

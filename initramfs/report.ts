@@ -19,6 +19,7 @@ export function readyReport(boot: Boot): ReadyReport {
     modules: loadedModules(),
     ...whatIsMissing(boot),
     disks: disks(),
+    storage: boot.storage,
     nics: nics(),
     tapes: tapes(),
     memory: memory(),

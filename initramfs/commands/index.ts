@@ -1,5 +1,6 @@
 import { check } from './check.ts';
 import { source } from './source.ts';
+import { storage } from './storage.ts';
 
 /** What `mindi NAME` does in a shell of the rescue system. */
 export interface Command {
@@ -10,7 +11,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check, source];
+const COMMANDS: readonly Command[] = [check, source, storage];
 
 /** Runs one command, or lists them. Returns the exit code. */
 export async function runCommand([name, ...words]: readonly string[]): Promise<number> {

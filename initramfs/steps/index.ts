@@ -9,6 +9,7 @@ import { mounts } from './mounts.ts';
 import { netboot } from './netboot.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
+import { storage } from './storage.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
 export const STEPS: readonly Step[] = [
@@ -18,6 +19,7 @@ export const STEPS: readonly Step[] = [
   netboot,
   medium,
   allDevices,
+  storage,
   keymap,
   clock,
   network,

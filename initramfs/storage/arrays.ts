@@ -28,7 +28,9 @@ export async function assembleArrays(storage: StorageContext, devices: readonly 
   await storage.modules.loadAll(['md_mod']);
   startReadOnly();
   // Each array by itself: mdadm gives up when the first cannot be started.
-  const arrays = Map.groupBy(members, ({ content }) => (content?.type === 'linux_raid_member' ? content.uuid : content?.type));
+  const arrays = Map.groupBy(members, ({ content }) =>
+    content?.type === 'linux_raid_member' ? content.uuid : content?.type,
+  );
   for (const some of arrays.values()) await assemble(storage, mdadm, some);
   return true;
 }
@@ -36,14 +38,18 @@ export async function assembleArrays(storage: StorageContext, devices: readonly 
 async function assemble(storage: StorageContext, mdadm: string, members: readonly StorageDevice[]): Promise<void> {
   const containers = members[0]?.content?.type === 'linux_raid_member' ? '' : ' containers';
   // All arrays keep the names they had on their machine, whichever that was.
-  const config = ['HOMEHOST <ignore>', 'AUTO +all', `DEVICE ${members.map(({ device }) => device).join(' ')}${containers}`];
+  const config = [
+    'HOMEHOST <ignore>',
+    'AUTO +all',
+    `DEVICE ${members.map(({ device }) => device).join(' ')}${containers}`,
+  ];
   writeFileSync(CONFIG, `${config.join('\n')}\n`);
   const words = ['--assemble', '--scan', '--readonly', `--config=${CONFIG}`];
   // Firmware's arrays are wanted on machines without that firmware, too.
   const { code, stderr } = await run(mdadm, words, { env: { IMSM_NO_PLATFORM: '1' } });
   const refused = stderr.split('\n').find((line) => /not enough|failed|cannot/.test(line));
   if (code === 0 && !refused) return;
-  const why = (refused ?? `mdadm ended with ${code}`).replace(/^mdadm: /, '');
+  const why = (refused ?? `mdadm ended with ${code}`).replace(/^mdadm: |\.$/g, '');
   storage.problem(`The RAID array of ${names(members)} is not started: ${why}.`);
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { ArrayState, StorageDevice } from '../../contract/storage.ts';
 import { attribute, list } from '../devices.ts';
@@ -24,7 +24,7 @@ function blockDevice(name: string): StorageDevice {
     kind,
     on: kind === 'partition' ? [diskOf(name)] : slaves(name),
     bytes: Number(attribute(BLOCK, name, 'size')) * 512,
-    writable: attribute(BLOCK, name, 'ro') === '0',
+    writable: Number(attribute(BLOCK, name, 'size')) > 0 && attribute(BLOCK, name, 'ro') === '0' && !onLayer(name),
     array: kind === 'array' ? arrayState(name) : null,
     content: null,
   };
@@ -49,7 +49,16 @@ export function partitionsOf(disk: string): string[] {
 /** What it is built on; a layer of ours is left out in favour of what is below it. */
 export function slaves(name: string): string[] {
   return list(BLOCK, name, 'slaves').flatMap((slave) =>
-    attribute(BLOCK, slave, 'dm/name').startsWith(OUR_LAYERS) ? slaves(slave).filter((one) => !NO_STORAGE.test(one)) : slave,
+    attribute(BLOCK, slave, 'dm/name').startsWith(OUR_LAYERS)
+      ? slaves(slave).filter((one) => !NO_STORAGE.test(one))
+      : slave,
+  );
+}
+
+/** What is written to it stays in RAM. */
+function onLayer(name: string): boolean {
+  return list(BLOCK, name, 'slaves').some(
+    (slave) => attribute(BLOCK, slave, 'dm/name').startsWith(OUR_LAYERS) || onLayer(slave),
   );
 }
 
@@ -97,12 +106,4 @@ function arrayState(name: string): ArrayState {
     missing: Number(md('degraded')) || 0,
     active: !['', 'clear', 'inactive'].includes(md('array_state')),
   };
-}
-
-/** Whether what is on the device is in use: mounted, swapped to, or part of something above it. */
-export function usedBy(name: string): string[] {
-  const number = attribute(BLOCK, name, 'dev');
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  const places = mounts.map((line) => line.split(' ')).filter((fields) => fields[2] === number);
-  return [...places.map((fields) => fields[4] ?? ''), ...list(BLOCK, name, 'holders').map(deviceNode)];
 }

@@ -19,11 +19,20 @@ export interface Storage {
 /** Arrays and volumes may lie on each other; deeper than this nobody builds. */
 const MOST_LAYERS = 8;
 
-/** Looks at all storage without starting anything. Disks that are to be left alone are not in it. */
-export async function lookAtStorage(excluded: readonly string[]): Promise<Storage> {
+/**
+ * Looks at all storage without starting anything. Disks that are to be left alone are not in it.
+ * @param before what an earlier look found, which is not read again
+ */
+export async function lookAtStorage(
+  excluded: readonly string[],
+  before: readonly StorageDevice[] = [],
+): Promise<Storage> {
   const left = new Set(excluded.map((name) => name.replace(/^\/dev\//, '')));
   const isLeft = ({ name }: StorageDevice): boolean => left.has(name) || left.has(diskOf(name));
-  return readContents(blockDevices().filter((one) => !isLeft(one)));
+  return readContents(
+    blockDevices().filter((one) => !isLeft(one)),
+    before,
+  );
 }
 
 /** Starts everything that lies on disks, read-only and without writing a byte. Locked disks stay locked. */
@@ -38,7 +47,7 @@ export async function bringStorageUp(storage: StorageContext): Promise<Storage> 
       (await assembleArrays(storage, fresh(now.devices, seen))) ||
       (!storage.noLvm && (await activateVolumes(storage, now.devices, fresh(now.devices, seenByLvm))));
     if (!started) break;
-    now = await lookAtStorage(storage.excluded);
+    now = await lookAtStorage(storage.excluded, now.devices);
   }
   tellDegraded(storage, now.devices);
   for (const device of now.silent) storage.problem(`The disk ${device} does not answer; it is left alone.`);
@@ -79,7 +88,14 @@ function makeLink(folder: string, name: string, device: string): void {
   mkdirSync(join('/dev/disk', folder), { recursive: true });
   try {
     // As udev does: no slash and no blank in a file's name.
-    symlinkSync(device, join('/dev/disk', folder, name.replaceAll(/[/\s]/g, (one) => `\\x${one.charCodeAt(0).toString(16)}`)));
+    symlinkSync(
+      device,
+      join(
+        '/dev/disk',
+        folder,
+        name.replaceAll(/[/\s]/g, (one) => `\\x${one.charCodeAt(0).toString(16)}`),
+      ),
+    );
   } catch {
     // There is one of that name.
   }

@@ -8,37 +8,54 @@ const LIMIT = 20;
 /** Disks that did not answer, by the kernel's names. */
 const silent = new Set<string>();
 
-/** What is on the devices, and which disks do not answer. Each disk is asked by a process of its own. */
+/**
+ * What is on the devices, and which disks do not answer.
+ * @param before what was found the last time; what is known already is not read again
+ */
 export async function readContents(
   devices: readonly StorageDevice[],
+  before: readonly StorageDevice[] = [],
 ): Promise<{ devices: StorageDevice[]; silent: string[] }> {
-  const blkid = findProgram('blkid');
-  const asked = devices.filter((one) => blkid && one.bytes > 0 && one.array?.level !== 'container');
-  const answers = await Promise.all(
-    [...Map.groupBy(asked, ({ name }) => diskOf(name))].map(([disk, some]) => ask(blkid ?? '', disk, some)),
-  );
-  const found = new Map(answers.flat());
+  const known = new Map(before.map(({ device, content }) => [device, content]));
+  const asked = devices.filter((one) => one.bytes > 0 && !known.has(one.device) && !silent.has(diskOf(one.name)));
+  for (const [device, content] of await askAll(asked)) known.set(device, content);
   return {
-    devices: devices.map((one) => ({ ...one, content: found.get(one.device) ?? null })),
+    devices: devices.map((one) => ({ ...one, content: known.get(one.device) ?? null })),
     silent: [...silent].map((name) => `/dev/${name}`),
   };
 }
 
-async function ask(
-  blkid: string,
-  disk: string,
-  devices: readonly StorageDevice[],
-): Promise<[device: string, content: Content][]> {
-  if (silent.has(disk)) return [];
-  const words = ['-p', '-o', 'export', ...devices.map(({ device }) => device)];
+type Answer = [device: string, content: Content];
+
+/** All at once, because a process takes longer than a disk; where that takes too long one of them hangs. */
+async function askAll(devices: readonly StorageDevice[]): Promise<Answer[]> {
+  if (devices.length === 0) return [];
+  const all = await ask(devices);
+  if (all !== null) return all;
+  const byDisk = [...Map.groupBy(devices, ({ name }) => diskOf(name))];
+  const answers = await Promise.all(
+    byDisk.map(async ([disk, some]) => {
+      const answer = await ask(some);
+      if (answer === null) silent.add(disk);
+      return answer ?? [];
+    }),
+  );
+  return answers.flat();
+}
+
+/** Null when there was no answer in time. */
+async function ask(devices: readonly StorageDevice[]): Promise<Answer[] | null> {
+  const blkid = findProgram('blkid');
+  if (!blkid) return [];
+  // With -p it would stop at the first device that holds nothing.
+  const words = ['-c', '/dev/null', '-o', 'export', ...devices.map(({ device }) => device)];
   const { code, stdout } = await run(blkid, words, { limit: LIMIT });
-  if (code === 124) silent.add(disk);
-  return parseBlkid(stdout);
+  return code === 124 ? null : parseBlkid(stdout);
 }
 
 /** blkid's export format: `NAME=value` lines, an empty line between two devices, a backslash before special characters. */
-export function parseBlkid(text: string): [device: string, content: Content][] {
-  return text.split('\n\n').flatMap((block): [string, Content][] => {
+export function parseBlkid(text: string): Answer[] {
+  return text.split('\n\n').flatMap((block): Answer[] => {
     const fields = new Map(
       block.split('\n').map((line) => {
         const equals = line.indexOf('=');
@@ -48,11 +65,10 @@ export function parseBlkid(text: string): [device: string, content: Content][] {
     const field = (name: string) => fields.get(name) ?? '';
     const content = {
       type: field('TYPE'),
-      version: field('VERSION'),
       uuid: field('UUID'),
       label: field('LABEL'),
-      partitionUuid: field('PART_ENTRY_UUID'),
-      partitionLabel: field('PART_ENTRY_NAME'),
+      partitionUuid: field('PARTUUID'),
+      partitionLabel: field('PARTLABEL'),
     };
     const device = field('DEVNAME');
     return device ? [[device, content]] : [];

@@ -53,6 +53,8 @@ function open(cryptsetup: string, device: StorageDevice, keyFile: string, key?: 
 
 /** Locks it again. Returns null, or why it stays open, a sentence. */
 export async function lock(device: StorageDevice): Promise<string | null> {
-  const result = await run(findProgram('cryptsetup') ?? 'cryptsetup', ['close', unlockedNode(device)], { env: NO_UDEV });
+  const result = await run(findProgram('cryptsetup') ?? 'cryptsetup', ['close', unlockedNode(device)], {
+    env: NO_UDEV,
+  });
   return result.code === 0 ? null : `${device.device} stays open: ${complaint(result)}.`;
 }

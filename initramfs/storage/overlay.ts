@@ -16,12 +16,13 @@ const CHUNK = 8;
  * be started without writing: mirrors, pools and caches of LVM. The device itself is only ever opened for reading.
  * @returns the layer's node, or null, and then it was told why
  */
-export async function overlay(storage: StorageContext, { device, name, bytes }: StorageDevice): Promise<string | null> {
-  const layer = `${OUR_LAYERS}${name.replaceAll('!', '-')}`;
-  const node = join('/dev/mapper', layer);
+export async function overlay(storage: StorageContext, disk: StorageDevice): Promise<string | null> {
+  const { device, bytes } = disk;
+  const node = layerNode(disk);
+  const layer = basename(node);
   if (existsSync(node)) return node;
   await storage.modules.loadAll(['loop', 'dm_mod', 'dm_snapshot']);
-  const file = join(FOLDER, basename(layer));
+  const file = join(FOLDER, layer);
   mkdirSync(FOLDER, { recursive: true });
   const handle = openSync(file, 'w');
   ftruncateSync(handle, SIZE);
@@ -38,9 +39,12 @@ export async function overlay(storage: StorageContext, { device, name, bytes }: 
   return null;
 }
 
+/** Where a device's layer is, if it has one. */
+export const layerNode = ({ name }: StorageDevice): string =>
+  join('/dev/mapper', `${OUR_LAYERS}${name.replaceAll('!', '-')}`);
+
 /** Takes the layer away again, once nothing uses it. */
-export async function removeOverlay(name: string): Promise<void> {
-  const layer = `${OUR_LAYERS}${name.replaceAll('!', '-')}`;
-  if (existsSync(join('/dev/mapper', layer)))
-    await run(findProgram('dmsetup') ?? 'dmsetup', ['remove', layer], { env: NO_UDEV });
+export async function removeOverlay(disk: StorageDevice): Promise<void> {
+  const node = layerNode(disk);
+  if (existsSync(node)) await run(findProgram('dmsetup') ?? 'dmsetup', ['remove', basename(node)], { env: NO_UDEV });
 }

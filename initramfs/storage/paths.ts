@@ -13,7 +13,10 @@ export function samePaths(disks: readonly { name: string; wwid: string }[]): str
 export function tellPaths(storage: StorageContext, devices: readonly StorageDevice[]): void {
   const disks = devices
     .filter(({ kind }) => kind === 'disk')
-    .map(({ name }) => ({ name, wwid: attribute('/sys/class/block', name, 'device/wwid') || attribute('/sys/class/block', name, 'wwid') }));
+    .map(({ name }) => ({
+      name,
+      wwid: attribute('/sys/class/block', name, 'device/wwid') || attribute('/sys/class/block', name, 'wwid'),
+    }));
   for (const names of samePaths(disks)) {
     const others = names.slice(1).map((name) => `/dev/${name}`);
     storage.problem(

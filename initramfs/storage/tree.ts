@@ -22,6 +22,7 @@ function line(device: StorageDevice, depth: number, again: boolean): string {
 /** blkid's words for what people call otherwise. */
 const TYPES: Record<string, string> = {
   LVM2_member: 'LVM',
+  crypto_LUKS: 'LUKS',
   linux_raid_member: 'RAID member',
   isw_raid_member: 'RAID member (Intel firmware)',
   ddf_raid_member: 'RAID member (DDF firmware)',
@@ -31,7 +32,7 @@ function facts({ kind, array, content, on, writable }: StorageDevice): string[] 
   const type = content?.type ?? '';
   return [
     array ? arrayText(array) : '',
-    type === 'crypto_LUKS' ? `LUKS${content?.version}` : (TYPES[type] ?? type),
+    TYPES[type] ?? type,
     content?.label && kind !== 'disk' ? `"${content.label}"` : '',
     kind === 'encrypted' && on.length > 0 ? 'unlocked' : '',
     writable ? 'WRITABLE' : '',
