@@ -6,7 +6,6 @@ import type { Contents, Entry, Reason, SymlinkEntry } from '../../contract/manif
 import { PATHS } from '../../contract/rescue-config.ts';
 import { cached, hashOf } from '../cache.ts';
 import type { Piece } from '../piece.ts';
-import { run } from '../run.ts';
 import { merged, Tree } from './follow.ts';
 import { FileHashes } from './hashes.ts';
 import { dropForeignLanguages } from './icu.ts';
@@ -88,25 +87,36 @@ function program(name: RuntimeName): { path: string; origin: string } {
 }
 
 /** Part of the cache key: raise it when slimming changes. */
-const SLIMMING = 1;
+const SLIMMING = 2;
 
-/** The program without symbols (17 MB less of node; where there is no strip they stay) and other languages' data (27 MB). */
+/** The program without symbols (17 MB of node) and other languages' data (27 MB). */
 async function slim(path: string, hashes: FileHashes): Promise<string> {
-  const strip = await stripVersion();
   const { sha256 } = await hashes.of(path);
-  return await cached('runtimes', hashOf([SLIMMING, sha256, strip]), async (target) => {
-    if (strip) await run('strip', ['-o', target, path]);
-    const program = readFileSync(strip ? target : path);
+  return await cached('runtimes', hashOf([SLIMMING, sha256]), async (target) => {
+    const program = withoutSymbols(readFileSync(path));
     dropForeignLanguages(program);
     writeFileSync(target, program);
   });
 }
 
-async function stripVersion(): Promise<string | undefined> {
-  try {
-    return (await run('strip', ['--version'], { package: 'binutils' })).stdout;
-  } catch (error) {
-    if (error instanceof MindiError && error.code === 'tool.missing') return undefined;
-    throw error;
-  }
+/** Offsets in the header of a 64-bit ELF file, and in its program headers (elf(5)). */
+const ELF = { programHeaders: 32, sectionHeaders: 40, headerSize: 54, headerCount: 56, sections: 60, names: 62 };
+const PROGRAM_HEADER = { offset: 8, size: 32 };
+
+/**
+ * An ELF program up to the end of what is loaded into memory: its sections are for debuggers and linkers only. As
+ * `strip` does, but the same bytes whatever binutils a machine has.
+ */
+export function withoutSymbols(program: Buffer): Buffer {
+  const at = Number(program.readBigUInt64LE(ELF.programHeaders));
+  const size = program.readUInt16LE(ELF.headerSize);
+  const ends = Array.from({ length: program.readUInt16LE(ELF.headerCount) }, (_, index) => {
+    const header = at + index * size;
+    const read = (field: number) => Number(program.readBigUInt64LE(header + field));
+    return read(PROGRAM_HEADER.offset) + read(PROGRAM_HEADER.size);
+  });
+  program.writeBigUInt64LE(0n, ELF.sectionHeaders);
+  program.writeUInt16LE(0, ELF.sections);
+  program.writeUInt16LE(0, ELF.names);
+  return program.subarray(0, Math.max(...ends));
 }
