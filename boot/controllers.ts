@@ -81,6 +81,9 @@ export function nicArguments(models: readonly string[]): string[] {
   });
 }
 
+/** QEMU's device of that name in NICS, without options. */
+export const nicDevice = (model: string) => known(NICS, model, 'nic.model', 'network card').split(',')[0] ?? '';
+
 /** A network card that the machine starts from. */
 export interface NetworkCard {
   /** As QEMU names it: e1000, virtio-net-pci. */

@@ -33,6 +33,18 @@ type LoaderFile = keyof typeof FILES;
 /** Where the files lie on this machine. */
 export type Loaders<Name extends LoaderFile> = Record<Name, string>;
 
+/** iPXE as a program of UEFI's that uses the firmware's driver of the network card: Debian, Fedora, Arch. */
+const IPXE = [
+  '/usr/lib/ipxe/snponly.efi',
+  '/usr/share/ipxe/ipxe-snponly-x86_64.efi',
+  '/usr/share/ipxe/x86_64/snponly.efi',
+];
+
+/** Null where this machine has none: the netboot folder does without. */
+export function findIpxe(root = '/'): string | null {
+  return IPXE.map((path) => join(root, path)).find((path) => existsSync(path)) ?? null;
+}
+
 /** @throws MindiError `loader.missing`, one problem for each package that is not installed. */
 export function findLoaders<Name extends LoaderFile>(wanted: readonly Name[], root = '/'): Loaders<Name> {
   const found: Partial<Loaders<Name>> = {};

@@ -5,13 +5,20 @@ import { hashFile } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
 import { parseSums, SUMS } from '../contract/sums.ts';
 import { networkLoader } from './efi.ts';
-import { findLoaders, type Loaders } from './loaders.ts';
+import { findIpxe, findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type MediumWriter, type Source, writeMedium } from './medium.ts';
 import { grubConfig, helpText, ipxeScript, isolinuxConfig, type LoaderPlace, type MenuModel, render } from './menu.ts';
 import { withSums } from './sums.ts';
 
 /** What machines are told to load first, by how they start. */
 export const FIRST_FILES = { bios: 'pxelinux.0', uefi: 'bootx64.efi', ipxe: 'boot.ipxe' } as const;
+/** iPXE for UEFI. It heeds proxy-DHCP and starts by HTTP, which the GRUBs of the distributions do not. */
+const UEFI_IPXE = 'ipxe.efi';
+
+/** The same for a folder with these files; `uefiElse`: UEFI by proxy-DHCP, or by HTTP. */
+export function firstFiles(files: { has: (path: string) => boolean }) {
+  return { ...FIRST_FILES, uefiElse: files.has(UEFI_IPXE) ? UEFI_IPXE : FIRST_FILES.uefi };
+}
 
 const LOADERS = [
   ...(['pxelinux', 'core', 'menu', 'menuLibrary', 'comLibrary', 'reboot'] as const),
@@ -86,6 +93,8 @@ async function filesOf(parts: MediumParts): Promise<Map<string, Source>> {
   const loaders = findLoaders(LOADERS);
   const text = async (made: Promise<string>) => Buffer.from(await made);
   const { menu, stage2, url = null } = parts;
+  const ipxe = findIpxe();
+  const first = firstFiles(new Set(ipxe ? [UEFI_IPXE] : []));
   const files: Record<string, Source> = {
     vmlinuz: parts.kernel,
     'initrd.img': parts.initrd,
@@ -101,9 +110,10 @@ async function filesOf(parts: MediumParts): Promise<Map<string, Source>> {
     'grub/grub.cfg': await text(grubConfig(menu, GRUB)),
     'grub/font.pf2': loaders.grubFont,
     [FIRST_FILES.ipxe]: await text(ipxeScript(menu, url)),
-    'README.txt': await text(render('netboot/README.txt', { title: menu.title, url, first: FIRST_FILES })),
-    'examples/dnsmasq.conf': await text(render('netboot/dnsmasq.conf', EXAMPLE)),
-    'examples/dhcpd.conf': await text(render('netboot/dhcpd.conf', { first: FIRST_FILES })),
+    ...(ipxe ? { [UEFI_IPXE]: ipxe } : {}),
+    'README.txt': await text(render('netboot/README.txt', { title: menu.title, url, first })),
+    'examples/dnsmasq.conf': await text(render('netboot/dnsmasq.conf', { ...EXAMPLE, first })),
+    'examples/dhcpd.conf': await text(render('netboot/dhcpd.conf', { first })),
     ...(stage2 ? { 'mindi/stage2.squashfs': stage2.path, 'mindi/id': Buffer.from(`${stage2.sha256}\n`) } : {}),
     ...parts.extraFiles,
   };
@@ -127,7 +137,6 @@ const EXAMPLE = {
   server: '192.0.2.1',
   range: null,
   interface: 'eth0',
-  first: FIRST_FILES,
   url: 'http://192.0.2.1/',
 };
 

@@ -1,13 +1,17 @@
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
 import { findReady, type ReadyReport } from '../contract/report.ts';
 import { attachments, discOf, takeKernel } from './bootable.ts';
-import type { MachineType } from './controllers.ts';
+import { type MachineType, type NetworkCard, nicDevice } from './controllers.ts';
+import { FIRST_FILES } from './netboot.ts';
 import { type Attachment, type Firmware, type Machine, type MachineOptions, startMachine } from './qemu.ts';
+import { checkFolder } from './serve/folder.ts';
 
 /** A boot of an image in QEMU up to its ready line. */
 export interface TrialOptions {
+  /** Or a netboot folder. */
   image: string;
   firmware: Firmware;
   /** How the image is attached; what it is made for when not given. */
@@ -29,7 +33,7 @@ export interface TrialOptions {
 }
 
 export interface TrialResult {
-  as: Attachment;
+  as: Attachment | 'network';
   /** From QEMU's start to the ready line. */
   seconds: number;
   report: ReadyReport;
@@ -46,38 +50,63 @@ const SILENCE = 5000;
  */
 export async function tryBoot(options: TrialOptions): Promise<TrialResult> {
   await using work = await scratch('trial');
+  if (statSync(options.image, { throwIfNoEntry: false })?.isDirectory()) return tryNetboot(options);
   const image = await discOf(options.image, work.path);
   const as = attachment({ ...options, image });
   const machine = await startMachine(await machineOptions({ ...options, image }, as, work.path));
   return { as, ...(await watch(machine, options)) };
 }
 
+/** QEMU is DHCP and TFTP server of a network with only this machine in it. */
+async function tryNetboot(options: TrialOptions): Promise<TrialResult> {
+  const folder = resolve(options.image);
+  await checkFolder(folder);
+  if (options.as) throw notAs(folder, options.as, 'Leave out --as.');
+  const [model = 'virtio', ...others] = options.nics ?? [];
+  if (others.length > 0) {
+    throw new MindiError('a machine that starts from the network is tried with one network card', {
+      code: 'nic.model',
+      hint: 'Name one with --nic.',
+    });
+  }
+  const bootFile = options.firmware === 'bios' ? FIRST_FILES.bios : FIRST_FILES.uefi;
+  const card: NetworkCard = { model: nicDevice(model), folder, bootFile };
+  const direct = options.append !== undefined && {
+    direct: {
+      kernel: join(folder, 'vmlinuz'),
+      initrd: join(folder, 'initrd.img'),
+      append: `${CONSOLES} mindi.server=${QEMU_HOST} ${options.append}`.trim(),
+    },
+  };
+  const machine = await startMachine({ ...common(options), card, ...direct });
+  return { as: 'network', ...(await watch(machine, options)) };
+}
+
+/** This machine, as its guests see it. */
+const QEMU_HOST = '10.0.2.2';
+
 function attachment({ image, as }: TrialOptions): Attachment {
   const possible = attachments(image);
   const [natural = 'cdrom'] = possible;
   if (as === undefined || possible.includes(as)) return as ?? natural;
-  throw new MindiError(`no machine starts from it as ${as}`, {
-    code: 'image.unbootable',
-    where: image,
-    hint: `Leave out --as, or say --as ${natural}.`,
-  });
+  throw notAs(image, as, `Leave out --as, or say --as ${natural}.`);
+}
+
+function notAs(where: string, as: Attachment, hint: string): MindiError {
+  return new MindiError(`no machine starts from it as ${as}`, { code: 'image.unbootable', where, hint });
 }
 
 async function machineOptions(options: TrialOptions, as: Attachment, folder: string): Promise<MachineOptions> {
-  const { image, firmware, memory, append, drives, devices, cpu } = options;
-  const { nics, machine } = options;
-  const all: MachineOptions = {
-    firmware,
-    memory,
-    medium: { path: resolve(image), as },
-    drives,
-    devices,
-    more: cpu ? ['-cpu', cpu] : [],
-    ...(nics ? { nics } : {}),
-    ...(machine ? { machine } : {}),
-  };
+  const { image, append, nics } = options;
+  const all = { ...common(options), medium: { path: resolve(image), as }, ...(nics ? { nics } : {}) };
   if (append === undefined) return all;
   return { ...all, direct: { ...(await takeKernel(image, folder)), append: `${CONSOLES} ${append}`.trim() } };
+}
+
+/** The machine without what it starts from. */
+function common({ firmware, memory, drives, devices, cpu, machine }: TrialOptions): MachineOptions {
+  const more = cpu ? ['-cpu', cpu] : [];
+  return { firmware, memory, drives, devices, more, ...(machine ? { machine } : {}) };
 }
 
 const CONSOLES = 'console=tty0 console=ttyS0,115200';

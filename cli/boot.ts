@@ -15,7 +15,7 @@ type Options = Omit<TrialOptions, 'image' | 'drives' | 'nics' | 'devices'> & {
 export function bootCommand(): Command {
   return new Command('boot')
     .description('boot an image in QEMU, wait for the ready line and print its report')
-    .argument('<image>', 'an ISO, a disk image or a tape (NAME.tap)')
+    .argument('<image>', 'an ISO, a disk image, a tape (NAME.tap) or a netboot folder')
     .addOption(
       new Option('--firmware <kind>', 'what starts it').choices(['bios', 'uefi', 'secureboot']).default('bios'),
     )
@@ -39,7 +39,7 @@ export function bootCommand(): Command {
       'after',
       `
 A boot menu is left at once with its default entry. The image is never written to. Of a tape the machine sees what a
-drive with One Button Disaster Recovery would show: a disc.
+drive with One Button Disaster Recovery would show: a disc. From a netboot folder it starts by PXE.
 
 Controllers of --drive:
 ${controllers()}
@@ -56,6 +56,7 @@ Examples:
   mindi boot standalone.img --append 'expert ip=dhcp toram'
   truncate -s 2G disk.img; mindi boot standalone.iso --drive disk.img --json
   mindi boot standalone.iso --drive disk.img:megasas --drive other.img:nvme --nic e1000e
+  mindi boot out/netboot --nic e1000
   mindi boot standalone.iso --machine pc --drive disk.img:ide --device usb-kbd`,
     )
     .action(async (image: string, { drive, nic, device, json, ...options }: Options) => {

@@ -6,7 +6,7 @@ import { log } from '../../builder/log.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MindiError } from '../../contract/error.ts';
 import { render } from '../menu.ts';
-import { FIRST_FILES } from '../netboot.ts';
+import type { firstFiles } from '../netboot.ts';
 import type { Place } from './place.ts';
 
 const PROGRAM = 'dnsmasq';
@@ -20,8 +20,9 @@ export interface DnsmasqOptions {
   place: Place;
   /** `FIRST,LAST` of the addresses to give; null: beside another DHCP server, which gives them. */
   range: string | null;
-  /** Where iPXE finds its script: the folder by HTTP. */
+  /** The folder by HTTP. */
   url: string;
+  first: ReturnType<typeof firstFiles>;
   log: (line: string) => void;
 }
 
@@ -45,9 +46,9 @@ export async function startDnsmasq(options: DnsmasqOptions): Promise<Dnsmasq> {
   }
 }
 
-async function start({ folder, place, range, url, log: tell }: DnsmasqOptions, work: Scratch): Promise<Dnsmasq> {
+async function start({ folder, place, range, url, first, log: tell }: DnsmasqOptions, work: Scratch): Promise<Dnsmasq> {
   const config = join(work.path, 'dnsmasq.conf');
-  await writeFile(config, await render('netboot/dnsmasq.conf', { folder, range, url, first: FIRST_FILES, ...place }));
+  await writeFile(config, await render('netboot/dnsmasq.conf', { folder, range, url, first, ...place }));
   // In the foreground, with its log and its leases here.
   const args = [`--conf-file=${config}`, '--keep-in-foreground', '--log-facility=-', '--leasefile-ro', '--pid-file='];
   log(`start ${JSON.stringify([PROGRAM, ...args])}`);

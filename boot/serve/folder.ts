@@ -6,10 +6,10 @@ import { SUMS } from '../../contract/sums.ts';
 import { FIRST_FILES, readSums } from '../netboot.ts';
 
 /**
- * Sees to it that a folder is one of ours, whole, and leads nowhere else.
+ * Sees to it that a folder is one of ours, whole, and leads nowhere else. Returns the paths of its files.
  * @throws MindiError `serve.no-folder`, `serve.link`, `serve.incomplete`
  */
-export async function checkFolder(folder: string): Promise<void> {
+export async function checkFolder(folder: string): Promise<Set<string>> {
   const entries = await listing(folder);
   const sums = await readSums(folder);
   if (!sums?.has(FIRST_FILES.ipxe)) throw noFolder(folder, 'this is no netboot folder of mindi');
@@ -22,7 +22,7 @@ export async function checkFolder(folder: string): Promise<void> {
     });
   }
   const missing = [...sums.keys()].filter((name) => !existsSync(join(folder, name)));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return new Set(sums.keys());
   throw new MindiError(`files are missing: ${missing.slice(0, 5).join(', ')}`, {
     code: 'serve.incomplete',
     where: folder,

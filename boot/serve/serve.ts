@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { MindiError } from '../../contract/error.ts';
-import { FIRST_FILES } from '../netboot.ts';
+import { firstFiles } from '../netboot.ts';
 import { startDnsmasq } from './dnsmasq.ts';
 import { checkFolder, checkReadable } from './folder.ts';
 import { startHttp } from './http.ts';
@@ -40,7 +40,7 @@ export interface Serving extends Served {
  * @throws MindiError `serve.*`, `tool.missing`
  */
 export async function serve(options: ServeOptions): Promise<Serving> {
-  await checkFolder(options.folder);
+  const first = firstFiles(await checkFolder(options.folder));
   const folder = await realpath(options.folder);
   const place = await choosePlace(options.interface, options.listen);
   const { httpOnly, range, log } = options;
@@ -52,11 +52,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   };
   const dnsmasq = httpOnly
     ? null
-    : await startDnsmasq({ folder, place, range, url: http.url, log }).catch(async (error: unknown) => {
+    : await startDnsmasq({ folder, place, range, url: http.url, first, log }).catch(async (error: unknown) => {
         await closeHttp();
         throw error;
       });
-  const { bios, uefi } = FIRST_FILES;
+  const { bios } = first;
+  const uefi = range === null ? first.uefiElse : first.uefi;
   return {
     folder,
     url: http.url,

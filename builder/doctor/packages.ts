@@ -218,6 +218,17 @@ export const PROVISIONS: readonly Provision[] = [
     packages: { ...same('syslinux'), debian: 'pxelinux', fedora: 'syslinux-nonlinux' },
   },
   {
+    name: 'snponly.efi',
+    files: [
+      '/usr/lib/ipxe/snponly.efi',
+      '/usr/share/ipxe/ipxe-snponly-x86_64.efi',
+      '/usr/share/ipxe/x86_64/snponly.efi',
+    ],
+    need: 'netboot',
+    purpose: 'starts machines by UEFI beside another DHCP server, and by HTTP',
+    packages: { debian: 'ipxe', fedora: 'ipxe-bootimgs-x86', arch: 'ipxe' },
+  },
+  {
     name: 'dnsmasq',
     programs: ['dnsmasq'],
     need: 'netboot',

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { NetworkCard } from '../../boot/controllers.ts';
 import { startMachine } from '../../boot/qemu.ts';
+import { tryBoot } from '../../boot/trial.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
@@ -135,19 +136,17 @@ EXPORT { Export_Id = 1; Path = "${path}"; Pseudo = "/netboot"; Access_Type = RO;
 
 test('UEFI by PXE with mindi’s own GRUB, where no signed one is wanted', async () => {
   const own = await netboot('unsigned', null, 'boot: { secureBoot: off, timeout: 1 }');
-  await using machine = await startMachine({
-    firmware: 'uefi',
-    card: { model: 'virtio-net-pci', folder: own, bootFile: 'bootx64.efi' },
-  });
-  const report = await machine.waitFor('the ready line', findReady, PATIENCE);
+  const trial = { firmware: 'uefi', memory: 512, drives: [], devices: [], timeout: PATIENCE } as const;
+  const { as, report } = await tryBoot({ image: own, ...trial });
+  expect(as).toBe('network');
   expect(report).toMatchObject({ problems: [], medium: 'tftp://10.0.2.2/mindi/stage2.squashfs', secureBoot: false });
 });
 
 describe('`mindi serve` in a network of its own', () => {
   /** The lab runs in a network namespace, so that its DHCP server reaches nobody else. */
-  async function lab(firmware: string, dhcp: string): Promise<Lab> {
+  async function lab(firmware: string, dhcp: string, by = 'pxe'): Promise<Lab> {
     const script = join(import.meta.dirname, 'lab.ts');
-    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp];
+    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp, by];
     const { stdout } = await promisify(execFile)('unshare', argv, { maxBuffer: 1 << 24 });
     return JSON.parse(stdout) as Lab;
   }
@@ -165,6 +164,15 @@ describe('`mindi serve` in a network of its own', () => {
     expect(log).toContain('PXE(switch) 52:54:00:12:34:56 proxy');
     for (const file of ['boot.ipxe', 'vmlinuz', 'initrd.img', 'mindi/stage2.squashfs'])
       expect(log.join('\n')).toMatch(new RegExp(`GET /${file} 200 \\d+ bytes`));
+  });
+
+  test.each([
+    ['PXE, beside a DHCP server that knows nothing of it', 'beside', 'pxe', 'sent \\S+/ipxe.efi to'],
+    ['HTTP', 'alone', 'http', 'GET /ipxe.efi 200'],
+  ])('UEFI by %s: iPXE is handed out', async (_, dhcp, by, sent) => {
+    const { report, log } = await lab('uefi', dhcp, by);
+    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs' });
+    expect(log.join('\n')).toMatch(new RegExp(`${sent}[^]*GET /boot.ipxe 200[^]*GET /initrd.img 200`));
   });
 });
 
