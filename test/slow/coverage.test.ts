@@ -22,10 +22,7 @@ const top = scratch('coverage');
 beforeAll(() => {
   process.env.MINDI_CACHE = join(top, 'cache');
 });
-afterAll(async () => {
-  delete process.env.MINDI_CACHE;
-  await fs.remove(top);
-});
+afterAll(() => fs.remove(top));
 
 let count = 0;
 /** Writes a file and returns its path. */

@@ -11,7 +11,6 @@ import { kernelFixture } from '../kernel-fixture.ts';
 
 const MINDI = resolve('bin/mindi');
 const top = mkdtempSync(join(tmpdir(), 'mindi-explain-'));
-const cache = process.env.MINDI_CACHE;
 let modulesDir: string;
 let release: string;
 beforeAll(async () => {
@@ -21,8 +20,6 @@ beforeAll(async () => {
   release = fixture.release;
 });
 afterAll(() => {
-  if (cache === undefined) delete process.env.MINDI_CACHE;
-  else process.env.MINDI_CACHE = cache;
   rmSync(top, { recursive: true });
 });
 

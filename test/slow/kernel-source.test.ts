@@ -33,7 +33,6 @@ beforeEach(async () => {
   process.env.MINDI_CACHE = join(work, 'cache');
 });
 afterEach(() => {
-  delete process.env.MINDI_CACHE;
   delete process.env.APT_CONFIG;
 });
 afterAll(() => fs.remove(top));

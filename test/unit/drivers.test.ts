@@ -17,13 +17,10 @@ import { MindiError } from '../../contract/error.ts';
 import { elfObject, KERNELS, type KernelName, kernelFixture } from '../kernel-fixture.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'mindi-drivers-'));
-const cache = process.env.MINDI_CACHE;
 beforeAll(() => {
   process.env.MINDI_CACHE = join(scratch, 'cache');
 });
 afterAll(async () => {
-  if (cache === undefined) delete process.env.MINDI_CACHE;
-  else process.env.MINDI_CACHE = cache;
   await rm(scratch, { recursive: true });
 });
 

@@ -22,13 +22,10 @@ import { MindiError } from '../../contract/error.ts';
 import { makeDeb } from './kernel-images.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'mindi-firmware-'));
-const cache = process.env.MINDI_CACHE;
 beforeAll(() => {
   process.env.MINDI_CACHE = join(top, 'cache');
 });
 afterAll(() => {
-  if (cache === undefined) delete process.env.MINDI_CACHE;
-  else process.env.MINDI_CACHE = cache;
   rmSync(top, { recursive: true });
 });
 

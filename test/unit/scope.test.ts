@@ -15,7 +15,6 @@ import { MindiError } from '../../contract/error.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
 
 const top = mkdtempSync(join(tmpdir(), 'mindi-scope-'));
-const cache = process.env.MINDI_CACHE;
 let tree: ModuleTree;
 let modulesDir: string;
 const standalone = [...(await loadProfile('standalone')).drivers.sets, OWN_SET];
@@ -25,8 +24,6 @@ beforeAll(async () => {
   tree = await openKernelTree(modulesDir);
 });
 afterAll(() => {
-  if (cache === undefined) delete process.env.MINDI_CACHE;
-  else process.env.MINDI_CACHE = cache;
   rmSync(top, { recursive: true });
 });
 

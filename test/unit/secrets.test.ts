@@ -10,7 +10,6 @@ import { resolveTools } from '../../builder/tools/resolve.ts';
 import { MindiError } from '../../contract/error.ts';
 
 let work: Scratch;
-const cache = process.env.MINDI_CACHE;
 const at = (name: string) => join(work.path, name);
 
 beforeAll(async () => {
@@ -19,8 +18,6 @@ beforeAll(async () => {
   mkdirSync(at('keys'));
 });
 afterAll(async () => {
-  if (cache === undefined) delete process.env.MINDI_CACHE;
-  else process.env.MINDI_CACHE = cache;
   await work[Symbol.asyncDispose]();
 });
 
