@@ -5,6 +5,7 @@ import { type NetbootConfig, PATHS, type RescueConfig } from '../contract/rescue
 import type { KernelTree } from './kernel/source.ts';
 import { arrange, joined, madeFile, type Piece } from './piece.ts';
 import type { Profile } from './profile/load.ts';
+import { networkWords } from './profile/network.ts';
 
 /** Everything the plan is made from: `gather.ts` reads it from the host, tests make it up. */
 export interface PlanInputs {
@@ -150,7 +151,7 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     essential,
     restore: { mode: profile.restore.mode, source: profile.restore.source },
     keymap: profile.access.keymap,
-    ip: profile.network.ip,
+    network: networkWords(profile.network),
   };
 }
 

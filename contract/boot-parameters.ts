@@ -127,6 +127,13 @@ export const PARAMETER_GROUPS: readonly { title: string; parameters: readonly Bo
         about: 'A name server; may be there more than once.',
       },
       {
+        name: 'mindi.ntp',
+        kind: 'network',
+        word: 'ntp',
+        value: '=SERVER',
+        about: 'A time server, beside those that DHCP tells; the clock is set from it. May be there more than once.',
+      },
+      {
         name: 'mindi.ifname',
         aliases: ['ifname'],
         kind: 'network',

@@ -39,17 +39,22 @@ export interface NetworkSetting {
   vlans: { name: string; id: number; nic: string }[];
   bonds: { name: string; nics: string[]; options: [key: string, value: string][]; mtu: number | null }[];
   nameservers: string[];
+  /** Time servers. */
+  ntp: string[];
   /** Names of their own for cards with these hardware addresses. */
   names: { name: string; mac: string }[];
 }
 
 export const noSetting = (): NetworkSetting => ({
-  ...{ ip: [], off: false, vlans: [], bonds: [], nameservers: [], names: [] },
+  ...{ ip: [], off: false, vlans: [], bonds: [], nameservers: [], ntp: [], names: [] },
 });
 
 /** Adds what one word says. Returns what is wrong with it, for people; null when it is understood. */
 type Reader = (value: string, setting: NetworkSetting) => string | null;
-export type NetworkWord = 'ip' | 'ipconf' | 'vlan' | 'bond' | 'nameserver' | 'ifname';
+export type NetworkWord = 'ip' | 'ipconf' | 'vlan' | 'bond' | 'nameserver' | 'ntp' | 'ifname';
+
+/** As the profile says them. */
+export type NetworkWords = Partial<Record<NetworkWord, string[]>>;
 
 export const NETWORK_WORDS: Record<NetworkWord, Reader> = {
   ip: addIp,
@@ -57,8 +62,21 @@ export const NETWORK_WORDS: Record<NetworkWord, Reader> = {
   vlan: addVlan,
   bond: addBond,
   nameserver: addNameserver,
+  ntp: addTimeServer,
   ifname: addName,
 };
+
+/** What a profile says; the words' mistakes are `problems`. */
+export function readNetworkWords(words: NetworkWords): { setting: NetworkSetting; problems: string[] } {
+  const setting = noSetting();
+  const problems = Object.entries(words).flatMap(([word, values]) =>
+    values.flatMap((value) => {
+      const wrong = NETWORK_WORDS[word as NetworkWord](value, setting);
+      return wrong === null ? [] : [`network.${word}: ${value} is not used: ${wrong}`];
+    }),
+  );
+  return { setting, problems };
+}
 
 const NAME = /^\w[\w.-]{0,14}$/;
 const MAC = /^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i;
@@ -151,6 +169,13 @@ function addNameserver(value: string, setting: NetworkSetting): string | null {
   const address = addressOf(value.replace(/^\[(.*)\]$/, '$1'));
   if (!address) return 'it is no address';
   setting.nameservers.push(address);
+  return null;
+}
+
+function addTimeServer(value: string, setting: NetworkSetting): string | null {
+  const bare = value.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(bare) === 0 && !/^[A-Za-z0-9]([\w.-]*\w)?$/.test(bare)) return 'it is neither an address nor a name';
+  setting.ntp.push(bare);
   return null;
 }
 

@@ -1,3 +1,5 @@
+import type { NetworkWords } from './network-setting.ts';
+
 /** What the builder tells the init: `/etc/mindi/config.json` in the initrd's last segment. Paths of the rescue system. */
 export interface RescueConfig {
   format: 1;
@@ -16,8 +18,8 @@ export interface RescueConfig {
   essential: string[];
   restore: { mode: RestoreMode; source: string | null };
   keymap: string | null;
-  /** The profile's network.ip: `dhcp` brings the network up at boot; none or absent does not. */
-  ip?: string | null;
+  /** The profile's network, in the words of network-setting.ts; absent: nothing is said. */
+  network?: NetworkWords;
   /** The medium's manifest; absent where there was none when this was written. */
   manifest?: MediumManifestFacts;
 }
@@ -64,8 +66,6 @@ export const PATHS = {
   runtime: '/runtime',
   /** The bundled TypeScript init. */
   init: '/usr/lib/mindi/init.mjs',
-  /** Binary keymaps, NAME.bmap, as `busybox dumpkmap` and `loadkeys --bkeymap` write them. */
-  keymaps: '/usr/share/mindi/keymaps',
   /** The second stage when it is folded into the initrd. */
   stage2Image: '/stage2.squashfs',
   stage2Mount: '/run/mindi/stage2',

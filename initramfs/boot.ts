@@ -33,8 +33,6 @@ export interface Boot extends Context {
   storage: StorageReport;
   /** The network that was set up at boot; null as long as there is none. */
   network: Network | null;
-  /** The keyboard's layout; null: the kernel's own (us). */
-  keymap: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];
 }
@@ -43,6 +41,8 @@ export interface Network {
   nic: string;
   /** Address of the server that started the machine, where DHCP or the boot loader named one. */
   server: string | null;
+  /** Time servers: those DHCP named, and those that were told. */
+  ntp: string[];
 }
 
 /** One step of the boot. It throws only for what it did not expect; that too becomes a problem and the next step follows. */

@@ -58,7 +58,6 @@ async function start(): Promise<Boot> {
     devices: [],
     medium: null,
     network: null,
-    keymap: null,
     person: nobody,
     trusted: null,
     check: null,

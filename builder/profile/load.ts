@@ -5,6 +5,7 @@ import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
 import { check } from './check.ts';
 import { merge, without } from './merge.ts';
+import { checkNetwork } from './network.ts';
 import { absolutePaths } from './paths.ts';
 import { together } from './problems.ts';
 import { ProfileSchema, type Settings } from './schema.ts';
@@ -81,7 +82,7 @@ async function readChain(file: string, builtins: string): Promise<{ chain: Link[
     for (let next: string | undefined = file; next; next = await parent(chain, builtins)) {
       const root = await readYaml(next, 'profile');
       chain.push({ file: next, root });
-      problems.push(...check(root, ProfileSchema, 'profile'));
+      problems.push(...check(root, ProfileSchema, 'profile'), ...checkNetwork(root));
     }
   } catch (error) {
     if (!(error instanceof MindiError)) throw error;

@@ -214,7 +214,16 @@ export const ProfileSchema = Type.Object(
       ),
     }),
     network: section('the network of the rescue system', {
-      ip: Type.Optional(Type.Enum(['none', 'dhcp'], { description: 'dhcp: bring the network up at boot' })),
+      ip: Type.Optional(
+        Type.Union([text('one card'), Type.Array(text('one card'), { description: 'several cards' })], {
+          description:
+            'how the network is set up at boot, in the words of the boot parameter ip=: none, dhcp, NIC:dhcp, auto6, CLIENT::GATEWAY:NETMASK:HOSTNAME:NIC:none; a list for several cards',
+        }),
+      ),
+      vlan: Type.Optional(strings('VLANs of cards: vlan5:eth0')),
+      bond: Type.Optional(strings('bonds of cards: bond0:eth0,eth1:mode=active-backup,miimon=100')),
+      nameserver: Type.Optional(strings('addresses of name servers, beside those that DHCP tells')),
+      ntp: Type.Optional(strings('time servers, beside those that DHCP tells; the clock is set from them')),
     }),
     netboot: section('the medium that machines start from the network', {
       url: Type.Optional(
@@ -229,9 +238,6 @@ export const ProfileSchema = Type.Object(
         textOrNull('console keymap, e.g. de-latin1; host: as this machine has it; null: the kernel’s own (us)', {
           pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
         }),
-      ),
-      keymaps: Type.Optional(
-        strings('console keymaps to choose from on the rescue system; those this machine does not have are left out'),
       ),
       secrets: Type.Optional(
         strings(

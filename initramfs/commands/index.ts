@@ -1,4 +1,5 @@
 import { check } from './check.ts';
+import { network } from './network.ts';
 import { source } from './source.ts';
 import { storage } from './storage.ts';
 
@@ -11,7 +12,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check, source, storage];
+const COMMANDS: readonly Command[] = [check, network, source, storage];
 
 /** Runs one command, or lists them. Returns the exit code. */
 export async function runCommand([name, ...words]: readonly string[]): Promise<number> {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { noSetting } from '../../contract/network-setting.ts';
 import { type NetbootConfig, PATHS, type SecondStage } from '../../contract/rescue-config.ts';
 import { type Location, parseLocation } from '../address.ts';
 import { type Boot, problem, type Step } from '../boot.ts';
 import { fetchSecondStage } from '../fetch.ts';
-import { ANY_CARD, setUpNetwork } from '../network.ts';
+import { bringUp, settingFor } from '../network/set-up.ts';
 import { placedBefore } from '../second-stage.ts';
 
 /** Started from the network: sets it up and fetches the second stage. */
@@ -14,7 +15,7 @@ export const netboot: Step = {
     if (stage?.where !== 'medium' || placedBefore(stage) !== null) return;
     const config = netbootConfig();
     if (!config && !boot.parameters.stage2) return;
-    await setUpNetwork(boot, boot.parameters.network.ip[0] ?? ANY_CARD);
+    await bringUp(boot, settingFor(boot) ?? noSetting());
     if (!boot.network) return;
     const places = locations(boot, config, stage);
     if (places.length > 0) await fetchSecondStage(boot, stage, places);

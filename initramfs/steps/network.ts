@@ -1,18 +1,38 @@
-import type { Boot, Step } from '../boot.ts';
-import { ANY_CARD, setUpNetwork, switchOn } from '../network.ts';
+import { chosenSource } from '../../contract/boot-request.ts';
+import { type Boot, problem, type Step } from '../boot.ts';
+import { switchOn } from '../network/cards.ts';
+import { setClock } from '../network/clock.ts';
+import { ping } from '../network/ping.ts';
+import { bringUp, isRemote, settingFor } from '../network/set-up.ts';
+import { gateways } from '../network/state.ts';
 
 /** Brings the network up when that was asked for and is not done yet; else its cards tell at least whether a cable is in. */
 export const network: Step = {
   name: 'network',
   async run(boot) {
     await switchOn();
-    const setting = wanted(boot);
-    if (setting && !boot.network) await setUpNetwork(boot, setting);
+    const setting = settingFor(boot);
+    if (setting && !boot.network) await bringUp(boot, setting);
+    if (!boot.network) return;
+    const wrong = [await pingSource(boot), await clockFromNetwork(boot)];
+    for (const sentence of wrong) if (sentence) problem(boot, sentence);
   },
 };
 
-function wanted({ parameters, config }: Boot) {
-  const { net, network } = parameters;
-  if (network.off) return null;
-  return network.ip[0] ?? (net || config.ip === 'dhcp' ? ANY_CARD : null);
+/** The server of the restore data, else the gateway. */
+async function pingSource(boot: Boot): Promise<string | null> {
+  const times = boot.parameters.ping;
+  if (times === null) return null;
+  const source = chosenSource(boot.parameters, boot.config.restore.source);
+  const host = (isRemote(source) && new URL(source).hostname.replace(/^\[(.*)\]$/, '$1')) || gateways()[0]?.gateway;
+  return host ? ping(boot, host, times) : 'There is neither a server nor a gateway to ping.';
+}
+
+/** From time servers, else from the servers that are asked for data by HTTP. */
+async function clockFromNetwork(boot: Boot): Promise<string | null> {
+  const { parameters, config } = boot;
+  const places = [chosenSource(parameters, config.restore.source), parameters.stage2, parameters.log, boot.medium];
+  const http = places.filter((place) => place !== null && /^https?:/.test(place) && URL.canParse(place));
+  const bare = http.map((place) => new URL(place ?? '').origin);
+  return setClock(boot, { ntp: boot.network?.ntp ?? [], http: [...new Set(bare)], created: config.created });
 }
