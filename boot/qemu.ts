@@ -165,7 +165,7 @@ export class Machine {
       if (this.#ended) throw this.#unmet('boot.ended', `the machine stopped before ${what} came`);
       const left = deadline - performance.now();
       if (left <= 0) throw this.#unmet('boot.timeout', `${what} did not come within ${seconds} s`);
-      await this.#change(left);
+      await this.change(left);
     }
   }
 
@@ -179,7 +179,7 @@ export class Machine {
   /** Waits until the machine has switched itself off. */
   async waitForEnd(seconds: number): Promise<void> {
     const deadline = performance.now() + seconds * 1000;
-    while (!this.#ended && performance.now() < deadline) await this.#change(deadline - performance.now());
+    while (!this.#ended && performance.now() < deadline) await this.change(deadline - performance.now());
     if (!this.#ended) throw this.#unmet('boot.timeout', `the machine still runs after ${seconds} s`);
   }
 
@@ -263,7 +263,7 @@ export class Machine {
   }
 
   /** Resolves at the console's next output, at the machine's end, or after `milliseconds`. */
-  #change(milliseconds: number): Promise<void> {
+  change(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);

@@ -8,7 +8,7 @@ import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
 import { driverPieces } from './drivers/pieces.ts';
 import { firstCapture, mediaEpoch } from './epoch.ts';
 import { resolveKernel } from './kernel/source.ts';
-import { hostKeymap } from './keymap.ts';
+import { hostKeymap, keymapPiece } from './keymap.ts';
 import { captureMountlist } from './mountlist/capture.ts';
 import { readMountlist } from './mountlist/file.ts';
 import { joined, type Piece } from './piece.ts';
@@ -37,9 +37,10 @@ export async function gather(
   early: (runtime: Piece) => void = () => {},
 ): Promise<Gathered> {
   const hashes = new FileHashes();
+  const keymap = hostKeymap(profile.access.keymap);
   const captured = mountlistFor(profile);
   captured.catch(() => {}); // told below, with all else that is wrong
-  const [drivers, tools, base, runtime, mountlist] = await settled([
+  const [drivers, tools, base, runtime, mountlist, keymaps] = await settled([
     gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...profile.tools, where: profile.where, hashes }),
     baseEntries({ busybox: findBusybox() }),
@@ -48,17 +49,20 @@ export async function gather(
       return runtime;
     }),
     captured,
+    keymapPiece([...new Set([...(keymap ? [keymap] : []), ...profile.access.keymaps])]),
   ]);
   await hashes.save();
+  if (keymap && keymaps.missing.includes(keymap))
+    note(`this machine has no keymap ${keymap}: the medium will not have it`);
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
   const { kernel, ...pieces } = drivers;
   const scanned = await scanForSecrets(profile, tools, mountlist ? { mountlist: formatMountlist(mountlist) } : {});
   return {
-    profile: { ...profile, access: { ...profile.access, keymap: hostKeymap(profile.access.keymap) } },
+    profile: { ...profile, access: { ...profile.access, keymap } },
     generator: GENERATOR,
     epoch: mediaEpoch(mountlist, kernel.banner),
     kernel,
-    base: joined(base, { entries: runtime.links, contents: new Map() }),
+    base: joined(base, { entries: runtime.links, contents: new Map() }, keymaps.piece),
     runtime,
     tools: scanned.tools,
     mountlist,

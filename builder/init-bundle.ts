@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError, messageOf } from '../contract/error.ts';
@@ -8,27 +7,31 @@ import { cached, hashOf } from './cache.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Everything the bundle could be made from. */
+/** Everything of ours the bundle could be made from. */
 const SOURCES = ['initramfs', 'contract', 'packages/node-kmod-deps/src'];
 
 /**
- * The TypeScript init as one ES module that node and bun run. The same sources give the same bytes; it is made again only
- * when one of them has changed.
+ * The TypeScript init as ES modules that node and bun run, by file name: init.mjs, and beside it what it loads only when
+ * it needs it. The same sources give the same bytes; they are made again only when one of them has changed.
  * @throws MindiError `init.bundle` when the sources do not fit together
  */
-export async function bundleInit(): Promise<Uint8Array> {
-  const path = await cached('init', `${await sourcesHash()}.mjs`, async (temporary) => {
-    await fs.writeFile(temporary, await bundle());
+export async function bundleInit(): Promise<Map<string, string>> {
+  const path = await cached('init', `${await sourcesHash()}.json`, async (temporary) => {
+    await fs.writeFile(temporary, JSON.stringify(await bundle()));
   });
-  return readFile(path);
+  return new Map(JSON.parse(await readFile(path, 'utf8')));
 }
 
-async function bundle(): Promise<Uint8Array> {
+async function bundle(): Promise<[name: string, text: string][]> {
   const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       absWorkingDir: ROOT,
-      entryPoints: ['initramfs/main.ts'],
+      entryPoints: { init: 'initramfs/main.ts' },
+      outdir: '/',
+      outExtension: { '.js': '.mjs' },
+      chunkNames: 'init-[hash]',
+      splitting: true,
       bundle: true,
       write: false,
       platform: 'node',
@@ -38,7 +41,7 @@ async function bundle(): Promise<Uint8Array> {
       legalComments: 'none',
       logLevel: 'silent',
     });
-    return outputFiles[0]?.contents ?? new Uint8Array();
+    return outputFiles.map(({ path, text }): [string, string] => [basename(path), text]).sort();
   } catch (error) {
     throw new MindiError(`the init cannot be bundled: ${messageOf(error)}`, {
       code: 'init.bundle',
@@ -51,8 +54,8 @@ async function bundle(): Promise<Uint8Array> {
 async function sourcesHash(): Promise<string> {
   const files = await Promise.all(SOURCES.map(typescriptFiles));
   const contents = files.flat().map(async (file) => [file, await readFile(join(ROOT, file), 'utf8')]);
-  const esbuild = createRequire(import.meta.url)('esbuild/package.json').version;
-  return hashOf([esbuild, await Promise.all(contents)]);
+  const lock = await readFile(join(ROOT, 'package-lock.json'), 'utf8');
+  return hashOf([lock, await Promise.all(contents)]);
 }
 
 async function typescriptFiles(directory: string): Promise<string[]> {

@@ -66,6 +66,8 @@ export const PATHS = {
   runtime: '/runtime',
   /** The bundled TypeScript init. */
   init: '/usr/lib/mindi/init.mjs',
+  /** Binary keymaps, NAME.bmap, as `busybox dumpkmap` and `loadkeys --bkeymap` write them. */
+  keymaps: '/usr/share/mindi/keymaps',
   /** The second stage when it is folded into the initrd. */
   stage2Image: '/stage2.squashfs',
   stage2Mount: '/run/mindi/stage2',

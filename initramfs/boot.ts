@@ -33,6 +33,8 @@ export interface Boot extends Context {
   storage: StorageReport;
   /** The network that was set up at boot; null as long as there is none. */
   network: Network | null;
+  /** The keyboard's layout; null: the kernel's own (us). */
+  keymap: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];
 }

@@ -7,17 +7,53 @@ const CONSOLES = '/usr/lib/mindi/consoles';
 const RETRY = 10;
 const PATIENCE = 3000;
 
+/** Milliseconds between two progress lines on a serial console, which takes long for one and cannot take it back. */
+const SERIAL_PROGRESS = 5000;
+
 /** One console, written without ever blocking: a serial line may take nothing (flow control, no cable, no UART). */
-class Console {
+export class Console {
   readonly name: string;
-  #fd: number;
+  /** Takes what is said to all, while this one shows something of its own. */
+  heed: ((text: string) => void) | null = null;
+  #fd = -1;
+  /** Whether the cursor stands behind a progress line, and when one was written last. */
+  #inProgress = false;
+  #progressAt = -SERIAL_PROGRESS;
   #queue: Buffer = Buffer.alloc(0);
   #timer: NodeJS.Timeout | undefined;
   #lastProgress = 0;
 
   constructor(name: string) {
     this.name = name;
-    this.#fd = openSync(`/dev/${name}`, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+    this.revive();
+  }
+
+  /** Opens it again where it was left alone: someone sits there after all. */
+  revive(): void {
+    if (this.#fd >= 0) return;
+    this.#queue = Buffer.alloc(0);
+    this.#fd = this.#open();
+  }
+
+  /** Whole lines. */
+  say(text: string): void {
+    if (this.heed) {
+      this.heed(text);
+      return;
+    }
+    if (this.#inProgress) this.write('\r\x1b[K');
+    this.#inProgress = false;
+    this.write(text);
+  }
+
+  /** How far it has come: one line that the next one replaces; on a serial console a line now and then. */
+  progress(line: string): void {
+    const screen = /^tty\d/.test(this.name);
+    const now = performance.now();
+    if (this.heed || (!screen && now - this.#progressAt < SERIAL_PROGRESS)) return;
+    this.#progressAt = now;
+    this.#inProgress = screen;
+    this.write(screen ? `\r${line}\x1b[K` : `${line}\n`);
   }
 
   write(text: string): void {
@@ -50,12 +86,30 @@ class Console {
     }
   }
 
+  #open(): number {
+    return openSync(`/dev/${this.name}`, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+  }
+
   /** Bytes taken; 0 when it is busy. A console that fails is closed. */
   #attempt(): number {
     try {
       return writeSync(this.#fd, this.#queue);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#abandon((error as Error).message);
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EIO') return this.#attemptAnew();
+      if (code !== 'EAGAIN') this.#abandon(message);
+      return 0;
+    }
+  }
+
+  /** The kernel hangs a terminal up when the shell on it ends: what was opened before is of no use then. */
+  #attemptAnew(): number {
+    try {
+      closeSync(this.#fd);
+      this.#fd = this.#open();
+      return writeSync(this.#fd, this.#queue);
+    } catch (error) {
+      this.#abandon((error as Error).message);
       return 0;
     }
   }
@@ -91,7 +145,29 @@ export class Consoles {
 
   /** Whole lines; the console's own driver turns newlines into what it needs. */
   write(text: string): void {
-    for (const one of this.#consoles) one.write(text);
+    for (const one of this.#consoles) one.say(text);
+  }
+
+  /** One line that says how far something has come. */
+  progress(line: string): void {
+    for (const one of this.#consoles) one.progress(line);
+  }
+
+  /**
+   * The console or terminal of that name (`ttyS0`, `pts/0`) by itself.
+   * @throws Error of the system when it cannot be opened
+   */
+  one(name: string): Console {
+    const there = this.#consoles.find((console) => console.name === name) ?? new Console(name);
+    if (!this.#consoles.includes(there)) this.#consoles.push(there);
+    there.revive();
+    return there;
+  }
+
+  /** A terminal that was none of the machine's consoles is gone. */
+  forget(name: string): void {
+    for (const gone of this.#consoles.filter((one) => one.name === name)) gone.close();
+    this.#consoles = this.#consoles.filter((one) => one.name !== name);
   }
 
   /** Waits until everything is out or given up. */
@@ -99,8 +175,8 @@ export class Consoles {
     while (this.#consoles.some((one) => !one.idle)) await new Promise((resolve) => setTimeout(resolve, RETRY));
   }
 
-  /** A shell on each, kept alive by process 1, below the text of /run/mindi/screen. */
-  async giveShells(): Promise<void> {
+  /** The menu or a shell on each, kept alive by process 1; a shell where there is a text in /run/mindi/screen, below it. */
+  async giveAway(): Promise<void> {
     await run(CONSOLES, ['open']);
   }
 }

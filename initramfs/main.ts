@@ -58,6 +58,7 @@ async function start(): Promise<Boot> {
     devices: [],
     medium: null,
     network: null,
+    keymap: null,
     person: nobody,
     trusted: null,
     check: null,

@@ -10,8 +10,8 @@ import { chunks } from './reading.ts';
 const MOST_PLACES = 3;
 const MIB = 1024 * 1024;
 
-/** Told while it reads: the file, and the part of it that is read, 0 to 1. */
-export type CheckProgress = (path: string, part: number) => void;
+/** Told while it reads: the file, and how many of its bytes are read. */
+export type CheckProgress = (path: string, done: number, size: number) => void;
 
 /** What the boot image knows by itself, by path on the medium: hex SHA-256. */
 export function knownSums({ stage2, manifest }: RescueConfig): Map<string, string> {
@@ -36,7 +36,7 @@ export async function checkMedium(
   for (const path of known.keys()) if (!listed.has(path)) sentences.push(`${LIST} does not name ${path}.`);
   let bytes = 0;
   for (const { path, sha256 } of sums) {
-    const file = await readFile(directory, path, (part) => progress(path, part));
+    const file = await readFile(directory, path, (done, size) => progress(path, done, size));
     bytes += file.size;
     const wrong = file.failure ?? compare(path, file, { sha256, known: known.get(path), regions });
     if (wrong) sentences.push(wrong);
@@ -79,18 +79,22 @@ interface Read {
   failure?: string;
 }
 
-async function readFile(directory: string, path: string, progress: (part: number) => void): Promise<Read> {
+async function readFile(
+  directory: string,
+  path: string,
+  progress: (done: number, size: number) => void,
+): Promise<Read> {
   const file = join(directory, path);
   const whole = createHash('sha256');
   const read: Read = { size: 0, sha256: '', regions: [] };
   try {
     const { size } = statSync(file);
-    progress(0);
+    progress(0, size);
     for await (const chunk of chunks(file)) {
       whole.update(chunk);
       read.regions.push(createHash('sha256').update(chunk).digest('hex').slice(0, REGION_DIGITS));
       read.size += chunk.length;
-      progress(Math.min(1, read.size / size));
+      progress(read.size, size);
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

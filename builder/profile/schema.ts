@@ -239,6 +239,9 @@ export const ProfileSchema = Type.Object(
           pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
         }),
       ),
+      keymaps: Type.Optional(
+        strings('console keymaps to choose from on the rescue system; those this machine does not have are left out'),
+      ),
       secrets: Type.Optional(
         strings(
           'files that hold secrets and may be on the medium all the same: paths or globs; or boot.append, restore.source',

@@ -4,6 +4,7 @@ import { parseBootParameters } from '../../contract/command-line.ts';
 import { PATHS } from '../../contract/rescue-config.ts';
 import { findAndCheck } from '../check-medium.ts';
 import { KernelModules } from '../kernel-modules.ts';
+import { showFiles } from '../progress.ts';
 import { readRescueConfig } from '../rescue-config.ts';
 import type { Command } from './index.ts';
 
@@ -16,12 +17,13 @@ export const check: Command = {
 
 async function checkMedium(): Promise<number> {
   const modules = new KernelModules(release(), parseBootParameters(readFileSync('/proc/cmdline', 'utf8')));
-  let shown = '';
-  const report = await findAndCheck(readRescueConfig([]), modules, (path, part) => {
-    const line = `${path}: ${Math.floor(part * 100)} %`;
-    if (line !== shown) process.stderr.write(`\r${line}\x1b[K`);
-    shown = line;
-  });
+  const report = await findAndCheck(
+    readRescueConfig([]),
+    modules,
+    showFiles({
+      progress: (line) => process.stderr.write(`\r${line}\x1b[K`),
+    }),
+  );
   modules.rest();
   process.stderr.write('\r\x1b[K');
   if (!report.whole) appendFileSync(PATHS.untrusted, `${report.sentences.join('\n')}\n`);

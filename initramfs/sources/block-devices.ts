@@ -8,11 +8,8 @@ import { firstBytes } from '../reading.ts';
 import { identify, OF_DISKS } from '../superblock.ts';
 
 const CLASS = '/sys/class/block';
-/** errno(3) in words: ENOMEDIUM; ENOENT, ENXIO, ENODEV. */
-const NO_MEDIUM = /No medium/;
-/** What hangs is not tried again. */
-const NO_ANSWER = /no answer/;
-const NOT_THERE = /No such (file|device)/;
+/** errno(3); Node has no name for it. */
+const ENOMEDIUM = -123;
 
 /** Drives for discs, with or without one: `/dev/sr0`. */
 export function discDrives(): string[] {
@@ -78,17 +75,17 @@ export async function mountDevice(
 /** Whether a drive has no disc in it. */
 export async function isEmpty(drive: string): Promise<boolean> {
   const start = await startOf(drive);
-  return start instanceof Error && NO_MEDIUM.test(start.message);
+  return start instanceof Error && start.errno === ENOMEDIUM;
 }
 
 /** A drive whose disc was changed fails once. */
-async function startOf(device: string): Promise<Buffer | Error> {
+async function startOf(device: string): Promise<Buffer | NodeJS.ErrnoException> {
   const start = await firstBytes(device);
-  return start instanceof Error && !NO_ANSWER.test(start.message) ? firstBytes(device) : start;
+  return start instanceof Error && start.errno ? firstBytes(device) : start;
 }
 
-function unreadable({ message }: Error): string {
-  if (NO_MEDIUM.test(message)) return 'is empty';
-  if (NOT_THERE.test(message)) return 'is not there';
+function unreadable({ errno, code, message }: NodeJS.ErrnoException): string {
+  if (errno === ENOMEDIUM) return 'is empty';
+  if (code === 'ENOENT' || code === 'ENXIO' || code === 'ENODEV') return 'is not there';
   return `cannot be read: ${message}`;
 }

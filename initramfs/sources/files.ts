@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { join, normalize } from 'node:path';
 import { Readable } from 'node:stream';
 import { parseVolume, VOLUME_FILE, VOLUME_FILE_LIMIT, type Volume } from '../../contract/volume.ts';
-import { pieces } from '../reading.ts';
+import { chunks, progressOf } from '../reading.ts';
 import { deviceEvent, eventNumber } from '../settle.ts';
 import { isThere } from './block-devices.ts';
 import { SourceError } from './source.ts';
@@ -21,16 +21,13 @@ export interface Directory {
 
 /** The volume that a directory is, if it is one. */
 export async function volumeIn({ path, device }: Pick<Directory, 'path' | 'device'>): Promise<Volume | null> {
-  const parts: Buffer[] = [];
   try {
-    const file = pieces(join(path, VOLUME_FILE), { device, length: VOLUME_FILE_LIMIT + 1 });
-    for await (const piece of file) parts.push(piece);
+    for await (const chunk of chunks(join(path, VOLUME_FILE), { progress: progressOf(device) }))
+      return chunk.length > VOLUME_FILE_LIMIT ? null : parseVolume(new TextDecoder().decode(chunk));
   } catch {
     // No such file, or one that cannot be read: no volume.
-    return null;
   }
-  const bytes = Buffer.concat(parts);
-  return bytes.length > VOLUME_FILE_LIMIT ? null : parseVolume(bytes.toString());
+  return null;
 }
 
 /**
@@ -39,7 +36,7 @@ export async function volumeIn({ path, device }: Pick<Directory, 'path' | 'devic
  */
 export async function readFile(directory: Directory, name: string, offset = 0): Promise<Readable> {
   const path = await find(directory, name);
-  return Readable.from(told(directory, name, path, offset), { objectMode: false });
+  return Readable.from(pieces(directory, name, path, offset), { objectMode: false });
 }
 
 /** Where a file is. A link on a medium must not lead out of it. */
@@ -50,13 +47,12 @@ async function find(directory: Directory, name: string): Promise<string> {
   throw new SourceError(`${name} is not on ${directory.name}.`, 'Choose the medium that has it, or another source.');
 }
 
-/** The file's pieces; what goes wrong is told in whole sentences. */
-async function* told(directory: Directory, name: string, path: string, offset: number): AsyncGenerator<Buffer> {
+async function* pieces(directory: Directory, name: string, path: string, offset: number): AsyncGenerator<Buffer> {
   let at = offset;
   try {
-    for await (const piece of pieces(path, { device: directory.device, offset })) {
-      at += piece.length;
-      yield piece;
+    for await (const chunk of chunks(path, { offset, progress: progressOf(directory.device) })) {
+      at += chunk.length;
+      yield Buffer.from(chunk);
     }
   } catch (error) {
     if (await isGone(directory.device)) throw takenAway(directory, name, at);

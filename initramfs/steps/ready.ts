@@ -4,12 +4,8 @@ import type { Step } from '../boot.ts';
 import { log } from '../log.ts';
 import { writeMissing } from '../missing-file.ts';
 import { readyReport } from '../report.ts';
-import { firstScreen } from '../screen.ts';
 
-/** What console-shell shows above its prompt. */
-const SCREEN = '/run/mindi/screen';
-
-/** Says on every console that the rescue system is up, and gives each a shell. */
+/** Says on every console that the rescue system is up; then each shows the menu, or a shell. */
 export const ready: Step = {
   name: 'ready',
   async run(boot) {
@@ -21,9 +17,10 @@ export const ready: Step = {
     // The line before may be unfinished: a kernel message, a firmware's menu.
     boot.consoles.write(`\n${line}\n`);
     writeMissing(report);
-    writeFileSync(SCREEN, firstScreen(report, boot.config));
     await boot.consoles.drain();
-    await boot.consoles.giveShells();
+    // Only now, so that it delays nothing.
+    const { startScreen } = await import('../screen/index.ts');
+    await startScreen(boot, report);
   },
 };
 

@@ -58,7 +58,7 @@ describe('the USB image', () => {
 
 /** Starts kernel and initrd of the image directly, with toram. */
 async function toRam(image: string, as: 'cdrom' | 'usb', memory: number): Promise<Machine> {
-  const append = 'console=tty0 console=ttyS0,115200 toram';
+  const append = 'console=tty0 console=ttyS0,115200 expert toram';
   const direct = { ...(await takeKernel(image, work.path)), append };
   return startMachine({ memory, medium: { path: image, as }, direct });
 }

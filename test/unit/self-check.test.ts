@@ -23,7 +23,7 @@ import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import type { RescueConfig } from '../../contract/rescue-config.ts';
 import { formatSums, parseSums, SUMS } from '../../contract/sums.ts';
-import { checkMedium, knownSums } from '../../initramfs/self-check.ts';
+import { type CheckProgress, checkMedium, knownSums } from '../../initramfs/self-check.ts';
 import { verifyManifest } from '../../initramfs/trust.ts';
 import { MENU_FACTS } from '../medium-parts.ts';
 
@@ -73,7 +73,8 @@ const config = {
   stage2: { where: 'medium', path: 'mindi/stage2.squashfs', size: FILES.stage2.length, sha256: sha256(FILES.stage2) },
   manifest: { size: MANIFEST.length, sha256: sha256(MANIFEST), publicKey: null },
 } as RescueConfig;
-const check = (progress = (_path: string, _part: number) => {}) => checkMedium(medium, knownSums(config), progress);
+const quiet = () => {};
+const check = (progress: CheckProgress = quiet) => checkMedium(medium, knownSums(config), progress);
 const sentences = async () => (await check()).sentences;
 
 function flip(path: string, offset: number): void {
@@ -107,8 +108,8 @@ describe('the self-check', () => {
   });
 
   test('tells how far it is, file by file', async () => {
-    const told: [string, number][] = [];
-    await check((path, part) => told.push([path, part]));
+    const told: [path: string, part: number][] = [];
+    await check((path, done, size) => told.push([path, done / size]));
     const percents = told.flatMap(([path, part]) => (path === 'mindi/stage2.squashfs' ? [Math.floor(part * 100)] : []));
     expect(percents).toEqual([0, 19, 39, 59, 79, 99, 100]);
   });
@@ -147,11 +148,11 @@ describe('the self-check', () => {
     );
     const known = new Map([['mindi/manifest.json', sha256(MANIFEST)]]);
     writeFileSync(join(medium, SUMS.list), small);
-    expect((await checkMedium(medium, known, () => {})).whole).toBe(true);
+    expect((await checkMedium(medium, known, quiet)).whole).toBe(true);
     for (const offset of fc.sample(fc.nat(small.length - 1), 20)) {
       writeFileSync(join(medium, SUMS.list), small);
       flip(SUMS.list, offset);
-      expect((await checkMedium(medium, known, () => {})).whole, `byte ${offset}`).toBe(false);
+      expect((await checkMedium(medium, known, quiet)).whole, `byte ${offset}`).toBe(false);
     }
   });
 
