@@ -5,6 +5,7 @@ import { type Context, tell } from '../boot.ts';
 import { attribute } from '../devices.ts';
 import { busybox, complaint } from '../process.ts';
 import { type Card, cardsFor, named, setKernel, setLink, waitUntil } from './cards.ts';
+import { askByDhcp6, hasDhcp6 } from './dhcp6.ts';
 import { askForLease, endLease, type Lease } from './lease.ts';
 
 /** Milliseconds a card may take to appear (one on USB is found in the background), and to find its switch. */
@@ -69,6 +70,11 @@ const ADVERTISEMENTS: Method = {
   whose: 'IPv6 router',
   ask: (context, nic) => solicit(context, nic, GLOBAL),
 };
+const DHCP6: Method = {
+  says: 'asking for an IPv6 address by DHCPv6',
+  whose: 'DHCPv6 server',
+  ask: async (context, nic) => ((await askByDhcp6(nic)) ? solicit(context, nic, GLOBAL) : null),
+};
 const OWN: Method = {
   says: 'taking the link-local IPv6 address',
   whose: 'IPv6 neighbour',
@@ -77,8 +83,8 @@ const OWN: Method = {
 const METHODS: Record<NonNullable<IpSetting['auto']>, Method[]> = {
   dhcp: [DHCP],
   auto6: [ADVERTISEMENTS],
-  either6: [ADVERTISEMENTS],
-  dhcp6: [ADVERTISEMENTS],
+  either6: [ADVERTISEMENTS, DHCP6],
+  dhcp6: [DHCP6],
   link6: [OWN],
 };
 
@@ -97,6 +103,8 @@ function noCard(nic: string | null): NoAddress {
 function noAnswer(cards: readonly Card[], methods: readonly Method[]): NoAddress {
   if (!cards.some(({ link }) => link))
     return new NoAddress(`No cable is in, or its other side is off: ${named(cards)}. ${CHECK_CABLE}`);
+  if (methods.includes(DHCP6) && !hasDhcp6())
+    return new NoAddress(`DHCPv6 needs dhcpcd, which is not on the medium (tool set network). ${CHECK_CABLE}`);
   const whose = methods.map((method) => method.whose).join(' and no ');
   return new NoAddress(`No ${whose} answered on ${named(cards)}. ${CHECK_CABLE}`);
 }
