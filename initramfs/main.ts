@@ -8,10 +8,11 @@ import { parseBootParameters } from '../contract/command-line.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { runCommand } from './commands/index.ts';
 import { Consoles } from './consoles.ts';
+import { fail } from './fail.ts';
 import { watchDevices } from './hotplug.ts';
 import { KernelModules } from './kernel-modules.ts';
 import { log, uptime } from './log.ts';
-import { nobody } from './person.ts';
+import { nobody, Unanswered } from './person.ts';
 import { readRescueConfig } from './rescue-config.ts';
 import { STEPS } from './steps/index.ts';
 
@@ -30,7 +31,8 @@ async function main(): Promise<void> {
       await step.run(boot);
     } catch (error) {
       log(String((error as Error).stack));
-      problem(boot, `The step "${step.name}" failed: ${(error as Error).message}`);
+      if (error instanceof Unanswered) await fail(boot, error.message);
+      else problem(boot, `The step "${step.name}" failed: ${(error as Error).message}`);
     }
     log(`step ${step.name}: ${(uptime() - began).toFixed(2)} s`);
   }

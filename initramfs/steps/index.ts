@@ -9,6 +9,7 @@ import { mounts } from './mounts.ts';
 import { netboot } from './netboot.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
+import { restore } from './restore.ts';
 import { storage } from './storage.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
@@ -25,4 +26,5 @@ export const STEPS: readonly Step[] = [
   network,
   check,
   ready,
+  restore,
 ];

@@ -1,0 +1,22 @@
+import { type Boot, type Step, tell } from '../boot.ts';
+import { fail } from '../fail.ts';
+import { runHooks } from '../hooks.ts';
+
+/** Nuke mode's own stage: what nobody is asked about. The other modes begin at the menu. */
+export const restore: Step = {
+  name: 'restore',
+  async run(boot) {
+    if (boot.mode !== 'nuke' || boot.parameters.check) return;
+    const reason = cannotRestore(boot) ?? (await runHooks(boot, 'pre'));
+    if (reason) return fail(boot, reason);
+    tell(boot, 'nothing is restored');
+    const failure = await runHooks(boot, 'post');
+    await fail(boot, failure ?? 'This version does not restore yet: the disks are left as they are.');
+  },
+};
+
+function cannotRestore({ config, medium, trusted }: Boot): string | null {
+  if (config.stage2 && medium === null)
+    return 'Nothing can be restored: the second stage with its tools was not found.';
+  return trusted === false ? 'Nothing is restored: this medium is not what was built.' : null;
+}

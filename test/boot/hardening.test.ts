@@ -1,0 +1,125 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { takeKernel } from '../../boot/bootable.ts';
+import { startMachine } from '../../boot/qemu.ts';
+import { build } from '../../builder/build.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { findReady } from '../../contract/report.ts';
+import { STEPS } from '../../initramfs/steps/index.ts';
+import { hangingDisk } from './hanging-disk.ts';
+import { CONSOLES, PATIENCE, shell } from './shell.ts';
+
+let work: Scratch;
+let direct: { kernel: string; initrd: string };
+beforeAll(async () => {
+  work = await scratch('test');
+  const { media } = await build(await loadProfile('minimal'), join(work.path, 'minimal'));
+  direct = await takeKernel(media[0]?.path ?? '', work.path);
+});
+afterAll(() => work[Symbol.asyncDispose]());
+
+test('nuke mode does not ask: a failing script, its reason, a countdown a key stops; memory runs out, zombies pile up', async () => {
+  const append = `${CONSOLES} nuke pre=/bin/false mindi.onfail=poweroff`;
+  await using machine = await startMachine({ direct: { ...direct, append }, memory: 256 });
+  await machine.waitForText('PROBLEM: The pre script /bin/false failed: exit 1.', PATIENCE);
+  await machine.waitForText('The machine is switched off in', PATIENCE);
+  machine.type('x');
+  await machine.waitForText('It stays as it is.', PATIENCE);
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  expect(findReady(machine.text)?.mode).toBe('nuke');
+
+  const pids = 'echo $$; cat /run/mindi/init.pid; kill -0 $(cat /run/mindi/init.pid) && echo alive';
+  const before = await shell(machine, pids);
+  expect(before).toMatch(/alive$/);
+  expect(await shell(machine, 'busybox tail /dev/zero; echo $?')).toMatch(/137$/);
+  expect(await shell(machine, pids)).toBe(before);
+
+  // Their parent lives and does not look after them.
+  const zombies = "busybox awk '/^State:\\tZ/ { n++ } END { print n + 0 }' /proc/[0-9]*/status 2>/dev/null";
+  await shell(
+    machine,
+    '(for i in $(busybox seq 200); do busybox true & done; exec busybox sleep 1000) & busybox sleep 2',
+  );
+  expect(Number(await shell(machine, zombies))).toBeGreaterThanOrEqual(200);
+  await shell(machine, 'kill $!; busybox sleep 1');
+  expect(await shell(machine, zombies)).toBe('0');
+  expect(await shell(machine, pids)).toBe(before);
+});
+
+test('the init is killed in each of its steps: it says why, and comes up again', async () => {
+  const killing = { kernel: direct.kernel, initrd: withKiller() };
+  await using machine = await startMachine({ direct: { ...killing, append: `${CONSOLES} expert` } });
+  await machine.waitForText(`killed ${STEPS.length} times`, 2 * PATIENCE);
+  await machine.waitForText('mindi: The init was ended by signal 9 (KILL', PATIENCE);
+  const last = (text: string) => text.slice(text.lastIndexOf(`killed ${STEPS.length} times`));
+  const report = await machine.waitFor('the last ready line', (text) => findReady(last(text)), PATIENCE);
+  expect(report.problems).toEqual([]);
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  const started = await shell(machine, 'grep -c "init started" /var/log/mindi.log');
+  expect(Number(started)).toBe(STEPS.length + 1);
+});
+
+/** The initrd with one more segment: a program beside process 1 that kills the init in its first step, then in its second, … */
+function withKiller(): string {
+  const root = join(work.path, 'root');
+  mkdirSync(join(root, 'etc'), { recursive: true });
+  const inittab = readFileSync(new URL('../../initramfs/root/etc/inittab', import.meta.url), 'utf8');
+  writeFileSync(join(root, 'etc/inittab'), `${inittab}::once:/killer\n`);
+  writeFileSync(
+    join(root, 'killer'),
+    killer(['init started', ...STEPS.slice(0, -1).map(({ name }) => `step ${name}:`)]),
+  );
+  chmodSync(join(root, 'killer'), 0o755);
+  const initrd = join(work.path, 'killing.img');
+  copyFileSync(direct.initrd, initrd);
+  const files = ['etc/inittab', 'killer'].join('\n');
+  appendFileSync(initrd, execFileSync('cpio', ['-o', '-H', 'newc', '--quiet'], { cwd: root, input: files }));
+  return initrd;
+}
+
+/** @param signs lines of the log after which it kills, one for each time */
+function killer(signs: readonly string[]): string {
+  const turns = signs.map((sign, i) => `turn ${i + 1} '${sign}'`);
+  return `#!/usr/bin/busybox sh
+log=/var/log/mindi.log
+seen() {
+  busybox awk -v turn="$1" -v sign="$2" '
+    /init started/ { n++ } n == turn && index($0, sign) { found = 1 } END { exit !found }' $log 2>/dev/null
+}
+turn() {
+  until seen "$1" "$2"; do busybox usleep 20000; done
+  busybox kill -9 "$(busybox cat /run/mindi/init.pid)"
+  busybox rm -f /run/mindi/screen
+  until busybox grep -qs 'signal 9' /run/mindi/screen; do busybox usleep 20000; done
+  [ "$1" = ${signs.length} ] && echo "killed $1 times" >/dev/ttyS0
+  /usr/sbin/mindi-init
+}
+${turns.join('\n')}
+`;
+}
+
+test('a disk that stops answering is told and left alone; the others are used', async () => {
+  using disk = await hangingDisk(16 << 20, 8 << 20);
+  const hanging = [
+    '-drive',
+    `if=none,id=hanging,format=raw,file=${disk.url}`,
+    '-device',
+    'virtio-blk-pci,drive=hanging',
+  ];
+  const swap = join(work.path, 'swap.img');
+  writeFileSync(swap, Buffer.alloc(1 << 20));
+  execFileSync('mkswap', ['-q', '-L', 'exchange', swap], { stdio: 'ignore' });
+  await using machine = await startMachine({
+    direct: { ...direct, append: `${CONSOLES} expert` },
+    drives: [`${swap}:ahci`],
+    more: hanging,
+  });
+  const report = await machine.waitFor('the ready line', findReady, PATIENCE);
+  expect(report.problems).toEqual(['The disk /dev/vda does not answer; it is left alone.']);
+  expect(report.storage.silent).toEqual(['/dev/vda']);
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  expect(await shell(machine, 'readlink /dev/disk/by-label/exchange')).toBe('/dev/sda');
+});
