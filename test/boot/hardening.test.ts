@@ -6,6 +6,7 @@ import { takeKernel } from '../../boot/bootable.ts';
 import { startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
+import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
 import { STEPS } from '../../initramfs/steps/index.ts';
@@ -28,6 +29,8 @@ test('nuke mode does not ask: a failing script, its reason, a countdown a key st
   await machine.waitForText('The machine is switched off in', PATIENCE);
   machine.type('x');
   await machine.waitForText('It stays as it is.', PATIENCE);
+  await machine.waitForText(/It stays as it is\.[\s\S]*s {2}Shell/, PATIENCE);
+  machine.type('s');
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
   expect(findReady(machine.text)?.mode).toBe('nuke');
 
@@ -109,17 +112,16 @@ test('a disk that stops answering is told and left alone; the others are used', 
     '-device',
     'virtio-blk-pci,drive=hanging',
   ];
-  const swap = join(work.path, 'swap.img');
-  writeFileSync(swap, Buffer.alloc(1 << 20));
-  execFileSync('mkswap', ['-q', '-L', 'exchange', swap], { stdio: 'ignore' });
+  const other = join(work.path, 'other.img');
+  await run('mkfs.vfat', ['-n', 'OTHER', '-C', other, '4096']);
   await using machine = await startMachine({
     direct: { ...direct, append: `${CONSOLES} expert` },
-    drives: [`${swap}:ahci`],
+    drives: [`${other}:ahci`],
     more: hanging,
   });
   const report = await machine.waitFor('the ready line', findReady, PATIENCE);
   expect(report.problems).toEqual(['The disk /dev/vda does not answer; it is left alone.']);
   expect(report.storage.silent).toEqual(['/dev/vda']);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
-  expect(await shell(machine, 'readlink /dev/disk/by-label/exchange')).toBe('/dev/sda');
+  expect(await shell(machine, 'readlink /dev/disk/by-label/OTHER')).toBe('/dev/sda');
 });

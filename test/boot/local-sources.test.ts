@@ -258,7 +258,9 @@ describe('disks of the machine', () => {
   test('XFS, Btrfs, F2FS and NTFS, by label, by UUID and without a name', async () => {
     // Its journal is left as a crash leaves it.
     const crash = 'touch /mnt/new && xfs_io -x -c "shutdown -f" /mnt && umount /mnt && sync && echo crashed';
-    expect(await shell(machine, `mindi storage writable /dev/vda --yes >/dev/null && mount /dev/vda /mnt && ${crash}`)).toBe('crashed');
+    expect(
+      await shell(machine, `mindi storage writable /dev/vda --yes >/dev/null && mount /dev/vda /mnt && ${crash}`),
+    ).toBe('crashed');
     before.set('xfs.img', await hashOf('xfs.img'));
     // As if nothing had been opened before.
     await shell(machine, 'mindi source --close; rmdir /run/mindi/source*');
