@@ -15,6 +15,8 @@ export class Console {
   readonly name: string;
   /** Takes what is said to all, while this one shows something of its own. */
   heed: ((text: string) => void) | null = null;
+  /** How progress is shown: over the line before, as lines now and then, or not at all, because a question stands there. */
+  progressAs: () => 'over' | 'lines' | 'none';
   #fd = -1;
   /** Whether the cursor stands behind a progress line, and when one was written last. */
   #inProgress = false;
@@ -25,6 +27,7 @@ export class Console {
 
   constructor(name: string) {
     this.name = name;
+    this.progressAs = usually(name);
     this.revive();
   }
 
@@ -37,23 +40,20 @@ export class Console {
 
   /** Whole lines. */
   say(text: string): void {
-    if (this.heed) {
-      this.heed(text);
-      return;
-    }
     if (this.#inProgress) this.write('\r\x1b[K');
     this.#inProgress = false;
-    this.write(text);
+    if (this.heed) this.heed(text);
+    else this.write(text);
   }
 
   /** How far it has come: one line that the next one replaces; on a serial console a line now and then. */
   progress(line: string): void {
-    const screen = /^tty\d/.test(this.name);
+    const as = this.progressAs();
     const now = performance.now();
-    if (this.heed || (!screen && now - this.#progressAt < SERIAL_PROGRESS)) return;
+    if (as === 'none' || (as === 'lines' && now - this.#progressAt < SERIAL_PROGRESS)) return;
     this.#progressAt = now;
-    this.#inProgress = screen;
-    this.write(screen ? `\r${line}\x1b[K` : `${line}\n`);
+    this.#inProgress = as === 'over';
+    this.write(as === 'over' ? `\r${line}\x1b[K` : `${line}\n`);
   }
 
   write(text: string): void {
@@ -124,6 +124,12 @@ export class Console {
     log(`console ${this.name} is left alone: ${why}`);
     this.close();
   }
+}
+
+/** A serial line takes long for a line, and may be a printer or a log. */
+export function usually(name: string): Console['progressAs'] {
+  const as = /^tty\d/.test(name) ? 'over' : 'lines';
+  return () => as;
 }
 
 /** Every console of the machine: what the kernel was told, and the first UART when there is one. */

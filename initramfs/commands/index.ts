@@ -14,11 +14,14 @@ export interface Command {
 
 const COMMANDS: readonly Command[] = [check, network, source, storage];
 
+/** Done by the shell script mindi itself, without the runtime's memory. */
+const MENU = { name: 'menu', about: 'bring the menu to this terminal' };
+
 /** Runs one command, or lists them. Returns the exit code. */
 export async function runCommand([name, ...words]: readonly string[]): Promise<number> {
   const command = COMMANDS.find((one) => one.name === name);
   if (command) return command.run(words);
-  const list = COMMANDS.map((one) => `  mindi ${one.name.padEnd(10)} ${one.about}\n`).join('');
+  const list = [MENU, ...COMMANDS].map((one) => `  mindi ${one.name.padEnd(10)} ${one.about}\n`).join('');
   if (name === undefined || name === 'help' || name === '--help') {
     process.stdout.write(list);
     return 0;

@@ -9,6 +9,8 @@ import { Terminal } from './terminal.ts';
 
 /** Lines that are kept to be shown below questions. */
 const KEPT_NEWS = 10;
+/** Lines of a text that leave room for what is around it. */
+const MOST_SHOWN = 14;
 const ANSWERED = 'Answered at';
 const MENU_HINT = 'Arrow keys and Enter, or the key of a choice. Esc goes back.';
 const INPUT_HINT = 'Enter takes it, Esc goes back.';
@@ -92,7 +94,9 @@ export class Screen implements Person {
 
   /** Shows text until someone has read it. */
   async show(sentences: readonly string[]): Promise<void> {
-    const head = ['', ...sentences.flatMap((sentence) => wrap(sentence)), ''];
+    const lines = sentences.flatMap((sentence) => wrap(sentence));
+    const more = lines.length > MOST_SHOWN ? ['... and more: the log has all of it.'] : [];
+    const head = ['', ...lines.slice(0, MOST_SHOWN), ...more, ''];
     await this.menu('', [{ value: 'on', text: 'Go on' }], { head });
   }
 

@@ -1,5 +1,5 @@
 import { PassThrough, Writable } from 'node:stream';
-import type { Console } from '../consoles.ts';
+import { type Console, usually } from '../consoles.ts';
 import { log } from '../log.ts';
 import type { Loan, Word } from './lending.ts';
 
@@ -29,6 +29,7 @@ export class Terminal {
     };
     this.screen = Object.assign(new Writable({ write }), { columns: 80, rows: 25 });
     loan.keys.on('data', (bytes: Buffer) => this.#type(bytes));
+    console.progressAs = () => (this.redraw ? 'none' : plain ? 'lines' : 'over');
     console.heed = (text) => {
       keep(text);
       if (this.redraw) this.redraw();
@@ -47,6 +48,7 @@ export class Terminal {
 
   giveBack(word: Word): void {
     this.#console.heed = null;
+    this.#console.progressAs = usually(this.name);
     this.#loan.giveBack(word);
   }
 

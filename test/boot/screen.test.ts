@@ -73,6 +73,32 @@ describe('the menu on a serial console', () => {
   });
 });
 
+test('without a screen, in plain lines: numbers choose, mistakes are told, a shell and back', async () => {
+  await using machine = await booted('textonly', { more: ['-vga', 'none'] });
+  await machine.waitFor('the ready line', findReady, PATIENCE);
+  await machine.waitForText(/ 1 {2}Restore this machine[\s\S]*Number \(Enter: 1\): $/, PATIENCE);
+  expect(machine.console.slice(machine.console.indexOf('mindi: ready'))).not.toContain('\x1b');
+  machine.type('99\r');
+  await machine.waitForText(/Type a number from 1 to \d+: $/, PATIENCE);
+  machine.type('k\r');
+  await machine.waitForText('There is no keyboard layout on the medium.', PATIENCE);
+  machine.type('\r');
+  await machine.waitForText(/Number \(Enter: 5\): $/, PATIENCE);
+  machine.type('s\r');
+  await machine.waitForText(/mindi:~# $/, PATIENCE);
+  expect(await shell(machine, 'ls /dev/tty1 2>&1 | grep -c "No such"')).toBe('1');
+  machine.type('exit\r');
+  await machine.waitForText(/Number \(Enter: 8\): $/, PATIENCE);
+});
+
+test('without a serial port, by a USB keyboard alone: the machine is switched off', async () => {
+  const keyboard = { devices: ['usb-kbd,bus=usb.0'], more: ['-machine', 'i8042=off'] };
+  await using machine = await booted('', { ...keyboard, serial: false });
+  const pressing = setInterval(() => machine.key('p', 'y').catch(() => {}), 3000);
+  await machine.waitForEnd(PATIENCE).finally(() => clearInterval(pressing));
+  expect(machine.endedBy).toBe('guest-shutdown');
+});
+
 /** Leaves the shell for the menu, and runs a command when that is there. */
 async function leave(machine: Machine, command: string): Promise<void> {
   await sees(machine, /mindi:~#$/);

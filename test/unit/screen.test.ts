@@ -224,6 +224,24 @@ describe('drawn', () => {
     await answered;
   });
 
+  test('a long text is cut to what fits, and says so', async () => {
+    const shown = screen.show(Array.from({ length: 40 }, (_, i) => `Sentence ${i}.`));
+    await settled();
+    expect(await lent.shows()).toMatch(/^ the title[\s\S]*Sentence 13\.\n\.\.\. and more[\s\S]*Go on/);
+    await lent.type('\r');
+    await shown;
+  });
+
+  test('progress is shown between questions, never over one', async () => {
+    expect(lent.console.progressAs?.()).toBe('over');
+    const asked = screen.choose('Which one?', CHOICES.slice(0, 3));
+    await settled();
+    expect(lent.console.progressAs?.()).toBe('none');
+    await lent.type('1');
+    await asked;
+    expect(lent.console.progressAs?.()).toBe('over');
+  });
+
   test('messages appear below the question', async () => {
     const asked = screen.choose('Which one?', CHOICES.slice(0, 3));
     await settled();
