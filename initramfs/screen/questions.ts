@@ -27,7 +27,9 @@ export function menu(terminal: Terminal, { picture, preset }: Asked, choices: re
     {
       ...streams(terminal),
       render() {
-        return this.state === 'submit' || this.state === 'cancel' ? '' : menuLines(picture, choices, cursor).join('\n');
+        return this.state === 'submit' || this.state === 'cancel'
+          ? ''
+          : menuLines(noted(picture, terminal), choices, cursor).join('\n');
       },
     },
     false,
@@ -55,10 +57,17 @@ export function input(terminal: Terminal, { picture, preset }: Asked, secret: bo
     initialUserInput: preset,
     render() {
       if (this.state === 'submit' || this.state === 'cancel') return '';
-      return inputLines(picture, typedLine(secret ? '' : this.userInput, secret ? 0 : prompt.cursor)).join('\n');
+      return inputLines(
+        noted(picture, terminal),
+        typedLine(secret ? '' : this.userInput, secret ? 0 : prompt.cursor),
+      ).join('\n');
     },
   });
   return stand(terminal, prompt);
+}
+
+function noted(picture: Picture, { note }: Terminal): Picture {
+  return note ? { ...picture, news: [...picture.news, note] } : picture;
 }
 
 function streams(terminal: Terminal) {

@@ -11,7 +11,6 @@ import { Terminal } from './terminal.ts';
 const KEPT_NEWS = 10;
 /** Lines of a text that leave room for what is around it. */
 const MOST_SHOWN = 14;
-const ANSWERED = 'Answered at';
 const MENU_HINT = 'Arrow keys and Enter, or the key of a choice. Esc goes back.';
 const INPUT_HINT = 'Enter takes it, Esc goes back.';
 const SECRET_HINT = `Nothing is shown while you type. ${INPUT_HINT}`;
@@ -122,16 +121,18 @@ export class Screen implements Person {
     const { value, terminal } = await first.promise;
     this.#pose = null;
     standing.delete(terminal);
+    terminal.note = '';
     for (const one of standing.values()) one.withdraw();
-    if (standing.size > 0) this.#tellOthers(standing.keys(), `${ANSWERED} ${terminal.name}.`);
+    if (standing.size > 0) this.#tellOthers(standing.keys(), `Answered at ${terminal.name}.`);
     if (value === null) throw new Unanswered(`${question} Nothing was chosen.`);
     return { value, terminal };
   }
 
   #tellOthers(others: Iterable<Terminal>, line: string): void {
-    if (this.#news.at(-1)?.startsWith(ANSWERED)) this.#news.pop();
-    this.#keep(line);
-    for (const other of others) if (other.plain) other.write(`\n${line}\n`);
+    for (const other of others) {
+      other.note = line;
+      if (other.plain) other.write(`\n${line}\n`);
+    }
   }
 
   #keep(text: string): void {

@@ -14,6 +14,8 @@ export class Terminal {
   readonly screen: Writable & { columns: number; rows: number };
   /** Set while a question is shown that has messages for people below it; else they are printed. */
   redraw: (() => void) | null = null;
+  /** Said below the next question on this terminal alone; '' for nothing. */
+  note = '';
   readonly #loan: Loan;
   readonly #console: Console;
 
