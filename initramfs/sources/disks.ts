@@ -74,7 +74,7 @@ export async function openOnDisk(context: Context, address: URL, options: DiskOp
     },
   });
   if (!place) throw new SourceError(`${capital(why)}.`, 'Connect the disk and try again, or choose another source.');
-  // Whatever else this machine does to the disk from now on, be it a restore's own partitioning, the kernel refuses.
+  // The guard may have been lifted from it, for a restore that would now partition its own source.
   await busybox(['blockdev', '--setro', place.device]);
   const kind = isUsb(place.device) ? 'the USB disk' : 'the disk';
   const name = `${place.folder === '/' ? '' : `${place.folder} on `}${kind} ${basename(place.device)}`;

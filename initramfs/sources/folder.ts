@@ -88,7 +88,8 @@ function missing(number: number, folder: Directory, isos: readonly IsoVolume[]):
 /** Every ISO file with a volume, in the order of sets and numbers. */
 async function isoVolumes(context: Context, folder: Directory, names: readonly string[]): Promise<IsoVolume[]> {
   const found: IsoVolume[] = [];
-  for (const file of names) {
+  const prefix = context.parameters.prefix ?? '';
+  for (const file of names.filter((name) => name.startsWith(prefix))) {
     if (!/\.iso$/i.test(file) || !(await isFile(join(folder.path, file)))) continue;
     const failure = await mountIso(context, folder, file, LOOK);
     if (failure) {

@@ -241,6 +241,7 @@ describe('disks of the machine', () => {
     });
     expect(await shell(machine, 'sha256sum </run/mindi/source/payload')).toContain(payload('disc1'));
     expect(await read('disk:/dev/sda3/backup/web01 --volume 2')).toContain(payload('disc2'));
+    expect(await mindiWith('prefix=mail', 'disk:LABEL=store/backup/web01')).toContain('\nvolume 1 of 1 of mail, 2026');
     expect(await mindi('disk:/dev/sda3/backup/web01 --volume 3')).toContain(
       'The ISO file of volume 3 is not on /backup/web01 on the disk sda3; there are disc1.iso, disc2.iso.\nCopy it',
     );
