@@ -96,7 +96,7 @@ export class Screen implements Person {
     const lines = sentences.flatMap((sentence) => wrap(sentence));
     const more = lines.length > MOST_SHOWN ? ['... and more: the log has all of it.'] : [];
     const head = ['', ...lines.slice(0, MOST_SHOWN), ...more, ''];
-    await this.menu('', [{ value: 'on', text: 'Go on' }], { head });
+    await this.menu('', [{ value: 'on', text: 'Go on' }], { head, preset: 'on' });
   }
 
   #picture(question: string, head: readonly string[], hint: string): Picture {
