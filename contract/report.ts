@@ -1,4 +1,5 @@
 import type { StorageReport } from './storage.ts';
+import type { Volume } from './volume.ts';
 
 /** What the rescue system says of itself when it is up: one line on every console, `mindi: ready {json}`. */
 export const READY_PREFIX = 'mindi: ready ';
@@ -37,8 +38,20 @@ export interface ReadyReport {
   trusted: boolean | null;
   /** What the self-check found; null when none was asked for. */
   check: CheckReport | null;
+  /** The source of restore data that the boot parameters or the profile name; null: none. */
+  source: SourceReport | null;
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];
+}
+
+export interface SourceReport {
+  /** Without user and password. */
+  address: string;
+  /** Where its data are; null where they have no directory, or it is not open. */
+  path: string | null;
+  volumes: Volume[];
+  /** Why it is not open. */
+  failure: string | null;
 }
 
 /** A module of this kernel that is not here, and why. */

@@ -1,5 +1,5 @@
 import type { BootParameters } from '../contract/boot-request.ts';
-import type { CheckReport } from '../contract/report.ts';
+import type { CheckReport, SourceReport } from '../contract/report.ts';
 import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
 import type { StorageReport } from '../contract/storage.ts';
 import type { Consoles } from './consoles.ts';
@@ -33,6 +33,8 @@ export interface Boot extends Context {
   storage: StorageReport;
   /** The network that was set up at boot; null as long as there is none. */
   network: Network | null;
+  /** The source the boot parameters or the profile name; null: none. */
+  source: SourceReport | null;
   /** The keyboard's layout; null: the kernel's own (us). */
   keymap: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */

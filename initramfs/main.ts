@@ -64,6 +64,7 @@ async function start(): Promise<Boot> {
     person: nobody,
     trusted: null,
     check: null,
+    source: null,
     storage: { arrays: [], volumes: [], encrypted: [], silent: [] },
     problems,
   };

@@ -14,7 +14,7 @@ export async function mountReadOnly(
   filesystem: Filesystem,
   modules: KernelModules,
   place: string,
-  device = what,
+  device: string | null = what,
 ): Promise<string | null> {
   await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
   mkdirSync(place, { recursive: true });

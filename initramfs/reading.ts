@@ -17,7 +17,8 @@ const NEXT_BYTES = 60;
  * Changes with every piece a block device (`/dev/sr0`) gives. Of its `stat` (Documentation/block/stat.rst) only what has
  * ended counts: times go on while a request hangs.
  */
-export function progressOf(device: string): () => string {
+export function progressOf(device: string | null): () => string {
+  if (device === null) return () => '';
   return () => attribute('/sys/class/block', basename(device), 'stat').split(/\s+/).slice(0, 3).join();
 }
 

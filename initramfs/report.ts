@@ -26,6 +26,7 @@ export function readyReport(boot: Boot): ReadyReport {
     medium: boot.medium,
     trusted: boot.trusted,
     check: boot.check,
+    source: boot.source,
     problems: [...boot.problems, ...boot.modules.problems],
   };
 }

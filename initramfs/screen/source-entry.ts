@@ -1,5 +1,6 @@
 import type { Boot } from '../boot.ts';
-import { findSources, openSource, SOURCES } from '../sources/index.ts';
+import { openOrAsk } from '../sources/ask.ts';
+import { findSources, SOURCES } from '../sources/index.ts';
 import type { OpenSource } from '../sources/source.ts';
 import type { Entry, Session } from './session.ts';
 
@@ -12,8 +13,9 @@ export const sourceEntry: Entry = {
 };
 
 /** For people: which restore source there is. */
-export function sourceText({ config }: Boot, open: OpenSource | null): string {
+export function sourceText({ config, source }: Pick<Boot, 'config' | 'source'>, open: OpenSource | null): string {
   if (open) return `${open.name}${open.path ? `, read-only in ${open.path}` : ''}`;
+  if (source?.failure === null) return `${source.address}${source.path ? `, read-only in ${source.path}` : ''}`;
   // What stands behind :// may be a password.
   return config.restore.source
     ? `${config.restore.source.replace(/\/\/[^@/]*@/, '//')}, not open yet`
@@ -37,5 +39,5 @@ async function chooseSource(session: Session): Promise<void> {
   const address = kind ? await screen.enter('The address of the restore data', { preset: `${kind}:` }) : chosen;
   await session.source?.close();
   session.source = null;
-  session.source = await openSource(address, context);
+  session.source = await openOrAsk(address, context);
 }

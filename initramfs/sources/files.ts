@@ -13,8 +13,8 @@ const FORGET = 1000;
 /** A directory on a block device that files are read from. */
 export interface Directory {
   path: string;
-  /** `/dev/sdb1`; of an ISO file the device it lies on. */
-  device: string;
+  /** `/dev/sdb1`; of an ISO file the device it lies on; null: a server has it. */
+  device: string | null;
   /** For people: "the disc in sr0". */
   name: string;
 }
@@ -64,7 +64,8 @@ async function* pieces(directory: Directory, name: string, path: string, offset:
 }
 
 /** Whether a device that fails was taken away: its reads end a moment before the kernel forgets it. */
-async function isGone(device: string): Promise<boolean> {
+async function isGone(device: string | null): Promise<boolean> {
+  if (device === null) return false;
   const before = eventNumber();
   if (isThere(device)) await deviceEvent(before, FORGET);
   return !isThere(device);

@@ -1,11 +1,14 @@
+import { withoutPassword } from '../../contract/command-line.ts';
 import type { Context } from '../boot.ts';
+import { cifs } from './cifs.ts';
 import { disc } from './disc.ts';
 import { disk } from './disk.ts';
+import { nfs } from './nfs.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
 import { tape } from './tape.ts';
 import { usb } from './usb.ts';
 
-export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape];
+export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs];
 
 /**
  * Opens the source at an address.
@@ -16,7 +19,10 @@ export async function openSource(text: string, context: Context): Promise<OpenSo
   const kind = SOURCES.find(({ schemes }) => schemes.some((scheme) => address?.protocol === `${scheme}:`));
   if (!address || !kind) {
     const known = SOURCES.flatMap(({ schemes }) => schemes.map((scheme) => `${scheme}:`)).join(', ');
-    throw new SourceError(`"${text}" is no address of restore data.`, `It begins with one of ${known}.`);
+    throw new SourceError(
+      `"${withoutPassword(text)}" is no address of restore data.`,
+      `It begins with one of ${known}.`,
+    );
   }
   return kind.open(address, context);
 }

@@ -10,6 +10,7 @@ import { netboot } from './netboot.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
 import { restore } from './restore.ts';
+import { source } from './source.ts';
 import { storage } from './storage.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
@@ -24,6 +25,7 @@ export const STEPS: readonly Step[] = [
   keymap,
   clock,
   network,
+  source,
   check,
   ready,
   restore,

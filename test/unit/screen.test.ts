@@ -62,7 +62,14 @@ test('the first screen says in a few lines what this is, what was found and what
   const disk = { name: 'sda', bytes: 500e9, model: 'A rather long name of a disk that somebody sold', driver: 'ahci' };
   const report = {
     ...{ seconds: 12.34, kernel: '6.1.0', runtime: 'node 24', memory: { total: 488, available: 300 } },
-    ...{ medium: '/dev/sr0', trusted: null, check: null, secureBoot: false, problems: ['The first.', 'The second.'] },
+    ...{
+      medium: '/dev/sr0',
+      trusted: null,
+      check: null,
+      source: null,
+      secureBoot: false,
+      problems: ['The first.', 'The second.'],
+    },
     disks: [disk, disk],
     nics: [{ name: 'eth0', mac: '52:54:00:12:34:56', driver: 'e1000e', link: false }],
     tapes: [{ name: 'st0', model: 'HP Ultrium' }],
