@@ -1,6 +1,7 @@
 import { chosenSource } from '../../contract/boot-request.ts';
 import { withoutPassword } from '../../contract/command-line.ts';
 import { problem, type Step, tell } from '../boot.ts';
+import { isRemote } from '../network/set-up.ts';
 import { Unanswered } from '../person.ts';
 
 /** Opens the source that the boot parameters or the profile name. */
@@ -8,7 +9,8 @@ export const source: Step = {
   name: 'source',
   async run(boot) {
     const text = chosenSource(boot.parameters, boot.config.restore.source);
-    if (text === null) return;
+    // The menu offers the profile's own; without a network it would only be waited for in vain.
+    if (text === null || (!boot.parameters.source && !boot.network && isRemote(text))) return;
     const address = withoutPassword(text);
     const [{ openSource }, { SourceError }] = await Promise.all([
       import('../sources/index.ts'),
