@@ -11,9 +11,9 @@ export interface Lab {
 
 /**
  * A lab network for `unshare --net`: a switch with a machine that starts from it, and our boot server: the only DHCP
- * server there (`alone`), or `beside` one that knows nothing of it. Prints a Lab as JSON.
+ * server there (`alone`), or `beside` one that knows nothing of it. With `http` UEFI starts by HTTP, not by PXE. Prints a Lab as JSON.
  */
-async function main([folder = '', firmware = '', dhcp = '']: string[]): Promise<void> {
+async function main([folder = '', firmware = '', dhcp = '', by = '']: string[]): Promise<void> {
   ip('link set lo up');
   ip('link add switch type bridge');
   ip('address add 10.9.0.1/24 dev switch');
@@ -30,6 +30,7 @@ async function main([folder = '', firmware = '', dhcp = '']: string[]): Promise<
   });
   const machine = await startMachine({
     firmware: firmware as Firmware,
+    more: by === 'http' ? NO_PXE : [],
     card: { model: 'virtio-net-pci', backend: 'tap,ifname=port1,script=no,downscript=no' },
   });
   try {
@@ -42,6 +43,9 @@ async function main([folder = '', firmware = '', dhcp = '']: string[]): Promise<
     stopRouter();
   }
 }
+
+/** OVMF's switches, so that its HTTP boot is the first that is left. */
+const NO_PXE = ['4', '6'].flatMap((ip) => ['-fw_cfg', `name=opt/org.tianocore/IPv${ip}PXESupport,string=n`]);
 
 /** The network's own DHCP server, in a namespace of its own on the switch's second port. Returns what stops it. */
 async function startRouter(): Promise<() => void> {

@@ -144,9 +144,9 @@ test('UEFI by PXE with mindi’s own GRUB, where no signed one is wanted', async
 
 describe('`mindi serve` in a network of its own', () => {
   /** The lab runs in a network namespace, so that its DHCP server reaches nobody else. */
-  async function lab(firmware: string, dhcp: string): Promise<Lab> {
+  async function lab(firmware: string, dhcp: string, by = 'pxe'): Promise<Lab> {
     const script = join(import.meta.dirname, 'lab.ts');
-    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp];
+    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp, by];
     const { stdout } = await promisify(execFile)('unshare', argv, { maxBuffer: 1 << 24 });
     return JSON.parse(stdout) as Lab;
   }
@@ -164,6 +164,15 @@ describe('`mindi serve` in a network of its own', () => {
     expect(log).toContain('PXE(switch) 52:54:00:12:34:56 proxy');
     for (const file of ['boot.ipxe', 'vmlinuz', 'initrd.img', 'mindi/stage2.squashfs'])
       expect(log.join('\n')).toMatch(new RegExp(`GET /${file} 200 \\d+ bytes`));
+  });
+
+  test.each([
+    ['PXE, beside a DHCP server that knows nothing of it', 'beside', 'pxe', 'sent \\S+/ipxe.efi to'],
+    ['HTTP', 'alone', 'http', 'GET /ipxe.efi 200'],
+  ])('UEFI by %s: iPXE is handed out', async (_, dhcp, by, sent) => {
+    const { report, log } = await lab('uefi', dhcp, by);
+    expect(report).toMatchObject({ problems: [], medium: 'http://10.9.0.1/mindi/stage2.squashfs' });
+    expect(log.join('\n')).toMatch(new RegExp(`${sent}[^]*GET /boot.ipxe 200[^]*GET /initrd.img 200`));
   });
 });
 
