@@ -1,7 +1,7 @@
 import fs, { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MindiError, messageOf } from '../../contract/error.ts';
+import { MindiError } from '../../contract/error.ts';
 import { run } from '../run.ts';
 import {
   type Block,
@@ -17,6 +17,7 @@ import {
 } from './block.ts';
 import type { DeviceFacts, DeviceKind, Progress, Target, WriteOptions } from './device.ts';
 import { type DiskCase, refusals } from './disk-refusals.ts';
+import { errnoOf, failureOf } from './failures.ts';
 import { type BootImage, bootImage } from './image.ts';
 import { alignedBuffer, copyToDevice, findDifference, RawError } from './raw.ts';
 import { describeVolume, volumeAt } from './volume.ts';
@@ -83,7 +84,7 @@ async function access(path: string): Promise<DiskCase['access']> {
     await (await open(path, constants.O_RDONLY | constants.O_EXCL)).close();
     return 'free';
   } catch (error) {
-    const code = codeOf(error);
+    const code = errnoOf(error);
     return code === 'EBUSY' ? 'busy' : code === 'EACCES' || code === 'EPERM' ? 'denied' : 'free';
   }
 }
@@ -239,29 +240,11 @@ async function noteBackup({ block, image, note }: Disk, device: FileHandle): Pro
   );
 }
 
-type Known = readonly [code: string, message: string, hint: string];
-
-const ANOTHER = 'Write it again, or take another one; the kernel log may say more.';
-const GONE: Known = ['write.gone', 'it was pulled out, or has failed', 'Plug it in and write it again.'];
-const FAILURES: Record<string, Known> = {
-  EACCES: ['write.denied', 'no permission to write to it', 'Write as root.'],
-  EPERM: ['write.denied', 'no permission to write to it', 'Write as root.'],
-  EBUSY: ['write.busy', 'another program or file system is using it', 'End what uses it: `lsblk` may show it.'],
-  EROFS: ['write.read-only', 'it is read-only', 'Move the switch on the card or stick, or take another.'],
-  ENOSPC: ['write.too-small', 'it ends before the image does', 'Take a bigger one.'],
-  ENOMEDIUM: ['write.gone', 'the medium was taken out', 'Put it in and write it again.'],
-  ENODATA: ['write.short', 'the data end early', 'The image or the disk has become shorter meanwhile.'],
-  ENXIO: GONE,
-  ENODEV: GONE,
-  EIO: ['write.failed', 'it reports an error: bad blocks, or a bad connection', ANOTHER],
-};
-
 /** An error on a disk in words, with what state the disk is in. */
 async function failure(error: unknown, disk: Disk, state: string): Promise<MindiError> {
   if (error instanceof MindiError) return error;
   const cause = error instanceof RawError ? error.cause : error;
-  const known: Known = FAILURES[codeOf(cause)] ?? ['write.failed', messageOf(cause), ANOTHER];
-  const [code, message, hint] = (await isGone(disk)) ? GONE : known;
+  const [code, message, hint] = failureOf((await isGone(disk)) ? 'ENODEV' : cause, 'disk');
   const where = disk.block.path;
   return new MindiError(`${message}. ${state}`, { code, where, hint, exitCode: 1, cause: error });
 }
@@ -271,5 +254,3 @@ async function isGone({ block }: Disk): Promise<boolean> {
   if (identity(block).size > 0) await sleep(MOMENT);
   return identity(block).size === 0;
 }
-
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : '');

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { obdrTape } from '../../boot/obdr.ts';
 import { demandBootable } from '../../boot/obdr-rules.ts';
 import { isSimh, readSimh, type TapeObject } from '../../boot/simh.ts';
-import { MindiError, messageOf } from '../../contract/error.ts';
+import { MindiError } from '../../contract/error.ts';
 import { decodeLabel, TAPE } from '../../contract/tape.ts';
 import type { DeviceFacts, DeviceKind, Progress, Target, WriteOptions } from './device.ts';
+import { errnoOf, failureOf } from './failures.ts';
 import { type MtStatus, mt, mtStatus, setCompression } from './mt.ts';
 import { compareRecords, writeRecords } from './records.ts';
 import { type ScsiFacts, scsiFacts, startsMachines } from './scsi.ts';
@@ -83,7 +84,7 @@ async function holds(device: string): Promise<string> {
   try {
     return describe(await firstRecord(device));
   } catch (error) {
-    const said = HELD[codeOf(error)];
+    const said = HELD[errnoOf(error)];
     if (said) return said;
     throw failure(error, device, 'Nothing was written.');
   } finally {
@@ -184,37 +185,17 @@ async function compare(
   }
 }
 
-type Known = readonly [code: string, message: string, hint: string];
-
-const FAILURES: Record<string, Known> = {
-  ENOMEDIUM: ['tape.none', 'there is no tape in the drive', 'Put one in, and wait until the drive is ready.'],
-  EROFS: ['tape.protected', 'the tape is write-protected', "Move the tab on the tape's shell, or take another tape."],
-  EBUSY: ['tape.busy', 'the drive is in use by another program', 'End that program, then try again.'],
-  EACCES: ['tape.denied', 'no permission to use the drive', 'Write as root, or as a member of the group tape.'],
-  EPERM: ['tape.denied', 'no permission to use the drive', 'Write as root, or as a member of the group tape.'],
-  ENOSPC: ['tape.full', 'the tape has come to its end', 'Take a longer tape.'],
-  ENXIO: ['tape.gone', 'the drive is gone', 'Look at its cable and power, and into the kernel log.'],
-  ENODEV: ['tape.gone', 'the drive is gone', 'Look at its cable and power, and into the kernel log.'],
-  EIO: ['tape.failed', 'the drive reports an error', 'Look into the kernel log; clean the drive or take another tape.'],
-};
-
 /** The error of a system call on the drive in words, with what state the tape is in. */
 function failure(error: unknown, where: string, state: string): MindiError {
   if (error instanceof MindiError) {
     const { code, hint, exitCode } = error;
     return new MindiError(`${error.message}. ${state}`, { code, hint, where, exitCode, cause: error });
   }
-  const [message, options] = knownFailure(codeOf(error), where, state);
+  const [message, options] = knownFailure(error, where, state);
   return new MindiError(message, { ...options, cause: error });
 }
 
-function knownFailure(errno: string, where: string, state: string) {
-  const [code, message, hint] = FAILURES[errno] ?? [
-    'tape.failed',
-    `the system says ${errno}`,
-    'Look into the kernel log.',
-  ];
+function knownFailure(error: unknown, where: string, state: string) {
+  const [code, message, hint] = failureOf(error, 'tape');
   return [`${message}. ${state}`, { code, where, hint, exitCode: 1 as const }] as const;
 }
-
-const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : messageOf(error));
