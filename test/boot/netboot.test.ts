@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, copyFile, cp, open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -11,12 +11,15 @@ import { tryBoot } from '../../boot/trial.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { signingKey } from '../../builder/trust/sign.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
 import type { Lab } from './lab.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
 const PATIENCE = 200;
 const ROOT = join(import.meta.dirname, '../..');
+/** A byte of the kernel that nothing on the way looks at: in the header of DOS programs. */
+const UNUSED_IN_KERNEL = 0x10;
 
 let work: Scratch;
 let folder: string;
@@ -29,12 +32,51 @@ beforeAll(async () => {
 afterAll(() => work[Symbol.asyncDispose]());
 
 /** A netboot folder with few tools, whose second stage is at `url`. */
-async function netboot(name: string, url: string | null, more = ''): Promise<string> {
+async function netboot(name: string, url: string | null, more = '', key?: string): Promise<string> {
   const file = join(work.path, `${name}.yaml`);
   const lines = ['name: lab', 'extends: netboot', 'mountlist: none', 'tools: { sets: [base] }'];
   await writeFile(file, [...lines, `netboot: { url: ${JSON.stringify(url)} }`, more].join('\n'));
-  const { media } = await build(await loadProfile(file), join(work.path, name));
+  const options = key ? { sign: await signingKey(key) } : {};
+  const { media } = await build(await loadProfile(file), join(work.path, name), {}, options);
   return media[0]?.path ?? '';
+}
+
+/** The same, signed. */
+async function signedNetboot(name: string, url: string): Promise<string> {
+  const key = join(work.path, `${name}.key`);
+  execFileSync('minisign', ['-G', '-W', '-p', `${key}.pub`, '-s', key], { stdio: 'pipe' });
+  return netboot(name, url, `trust: { publicKey: ${key}.pub }`, key);
+}
+
+/** A copy of a netboot folder with one byte flipped in each of these files. */
+async function damaged(from: string, name: string, places: Readonly<Record<string, number>>): Promise<string> {
+  const copy = join(work.path, name);
+  await cp(from, copy, { recursive: true });
+  for (const [path, offset] of Object.entries(places)) {
+    const file = await open(join(copy, path), 'r+');
+    const byte = Buffer.alloc(1);
+    await file.read(byte, 0, 1, offset);
+    await file.write(Buffer.of(~(byte[0] ?? 0) & 255), 0, 1, offset);
+    await file.close();
+  }
+  return copy;
+}
+
+/** Runs `mindi serve --http-only` of that folder meanwhile. Returns what it logged, and how it ended on Ctrl-C. */
+async function whileServed(at: string, port: number, work: () => Promise<void>) {
+  const options = ['--http-only', '--listen', '127.0.0.1', '--http-port', String(port)];
+  const server = spawn(join(ROOT, 'bin/mindi'), ['serve', at, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const exit = once(server, 'exit');
+  let log = '';
+  server.stderr.on('data', (chunk: Buffer) => {
+    log += chunk;
+  });
+  try {
+    await work();
+  } finally {
+    server.kill('SIGINT');
+  }
+  return { exit: await exit, log };
 }
 
 /** Starts a machine from the folder by pxelinux over TFTP, with the default entry or that of the key, to its ready line. */
@@ -69,41 +111,41 @@ describe('pxelinux over TFTP', () => {
     expect(report.nics).toMatchObject([{ driver: 'virtio_net', link: true }]);
   });
 
-  test('e1000: all of the medium from the URL of the profile, which `mindi serve --http-only` gives out, and checked', async () => {
+  test('e1000: all of a signed medium from the URL of the profile, which `mindi serve --http-only` gives out, and checked', async () => {
     const port = await freePort();
     const url = `http://10.0.2.2:${port}/`;
-    const own = await netboot('http', url);
-    const options = ['--http-only', '--listen', '127.0.0.1', '--http-port', String(port)];
-    const server = spawn(join(ROOT, 'bin/mindi'), ['serve', own, ...options], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const exit = once(server, 'exit');
-    let log = '';
-    server.stderr.on('data', (chunk: Buffer) => {
-      log += chunk;
-    });
-    try {
+    const own = await signedNetboot('http', url);
+    const { exit, log } = await whileServed(own, port, async () => {
       const { report } = await pxe('e1000', own, 'k');
-      expect(report).toMatchObject({ medium: `${url}mindi/stage2.squashfs`, problems: [], missing: [] });
+      expect(report).toMatchObject({ medium: `${url}mindi/stage2.squashfs`, problems: [], missing: [], trusted: true });
       expect(report.nics).toMatchObject([{ driver: 'e1000' }]);
       expect(report.check).toMatchObject({ whole: true });
       expect(report.check?.files).toBeGreaterThan(20);
-    } finally {
-      server.kill('SIGINT');
-    }
-    expect(await exit).toEqual([0, null]);
+    });
+    expect(exit).toEqual([0, null]);
     expect(log).toMatch(/GET \/mindi\/stage2.squashfs 200 \d+ bytes/);
     expect(log).toMatch(/mindi: stopped\n$/);
   });
 
+  test('a signed medium with a flipped byte in kernel and manifest: it boots, is not trusted, and both are found', async () => {
+    const port = await freePort();
+    const own = await signedNetboot('tampered', `http://10.0.2.2:${port}/`);
+    const bad = await damaged(own, 'tampered-copy', { vmlinuz: UNUSED_IN_KERNEL, 'mindi/manifest.json': 100 });
+    await whileServed(bad, port, async () => {
+      const { report } = await pxe('virtio-net-pci', bad, 'k');
+      expect(report).toMatchObject({ trusted: false, check: { whole: false } });
+      expect(report.check?.sentences).toEqual([
+        expect.stringMatching(/^mindi\/manifest\.json is damaged/),
+        'vmlinuz is damaged between 0 and 1 MiB.',
+      ]);
+      expect(report.problems.join('\n')).toMatch(/^The medium's manifest is not trusted: its checksum is/);
+    });
+  });
+
   test('a flipped byte in the second stage: it is refused, and the system is up without it', async () => {
-    const bad = join(work.path, 'bad');
-    await cp(folder, bad, { recursive: true });
-    const file = await open(join(bad, 'mindi/stage2.squashfs'), 'r+');
-    const byte = Buffer.alloc(1);
-    await file.read(byte, 0, 1, 1 << 20);
-    await file.write(Buffer.of(~(byte[0] ?? 0) & 255), 0, 1, 1 << 20);
-    await file.close();
+    const bad = await damaged(folder, 'bad', { 'mindi/stage2.squashfs': 1 << 20 });
     const { report } = await pxe('virtio-net-pci', bad);
-    expect(report.medium).toBeNull();
+    expect(report).toMatchObject({ medium: null, trusted: false });
     expect(report.problems[0]).toMatch(
       /^The second stage on tftp:\S+ is not used: its checksum is \w{64} instead of \w{64}\. The file on the server is damaged/,
     );
