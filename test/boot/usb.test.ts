@@ -54,6 +54,17 @@ describe('the USB image', () => {
     machine.type('\r');
     expect(await ready(machine)).toMatchObject({ name: 'gpt', medium: '/dev/sda1', problems: [], missing: [] });
   });
+
+  test('on UHCI (USB 1.1) finds itself, a medium of 1 MB/s: no loader on the way, which takes minutes there', async () => {
+    const profile = join(work.path, 'few.yaml');
+    await writeFile(profile, 'name: few\nextends: usb\nmountlist: none\ntools: { sets: [base] }\n');
+    const [image = ''] = await buildImages(profile);
+    const direct = { ...(await takeKernel(image, work.path)), append: 'console=tty0 console=ttyS0,115200 expert' };
+    await using machine = await startMachine({ machine: 'pc', direct, drives: [`${image}:usb-uhci`] });
+    const report = await ready(machine);
+    expect(report).toMatchObject({ name: 'few', medium: '/dev/sda1', problems: [], missing: [] });
+    expect(machine.text).toContain('uhci_hcd');
+  });
 });
 
 /** Starts kernel and initrd of the image directly, with toram. */
