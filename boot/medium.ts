@@ -18,7 +18,7 @@ export interface MediumParts {
   /** As `volumeId` makes it. */
   volumeId: string;
   /** The medium this one is made from, where the back end says that it is. */
-  from?: string;
+  from?: Written;
   /** Seconds since 1970, for every time on the medium. */
   epoch: number;
   /** Hex SHA-256 of what makes this medium this one; disk and partition ids come from it. */
@@ -39,6 +39,12 @@ export interface MediumParts {
   menu: MenuModel;
   /** What starts the medium where Secure Boot is on; none: our own GRUB, which only starts where it is off. */
   signed?: SignedLoaders | null;
+}
+
+/** A medium that was written; its hex SHA-256 where that is known. */
+export interface Written {
+  path: string;
+  sha256: string | undefined;
 }
 
 /** Returns the image's hex SHA-256 where writing it told; else it is read again. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hashFile } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
@@ -11,19 +11,23 @@ const CHUNK = 1 << 20;
 
 /** Writes NAME.tap: the tape of contract/tape.ts around the ISO made before, as a file in SIMH's format. */
 export const makeObdr: MediumWriter = async ({ out, from }) => {
-  const tape = await obdrTape(from ?? '');
-  await writeMedium(out, (temporary) => writeSimh(temporary, tape));
-  return undefined;
+  let sha256: string | undefined;
+  const tape = await obdrTape(from?.path ?? '', from?.sha256);
+  await writeMedium(out, async (temporary) => {
+    sha256 = writeSimh(temporary, tape);
+  });
+  return sha256;
 };
 
 /**
  * Every record and filemark of the tape around an ISO. Nothing but the image tells what they are, so that the tape is
  * the same whoever writes it, and when.
+ * @param known the ISO's hex SHA-256, where somebody knows it
  * @throws MindiError `iso.malformed` when it is not an ISO of whole blocks
  */
-export async function obdrTape(iso: string): Promise<Iterable<TapeObject>> {
+export async function obdrTape(iso: string, known?: string): Promise<Iterable<TapeObject>> {
   const { name, epoch } = volumeOf(await firstBlocks(iso));
-  const { sha256, size } = await hashFile(iso);
+  const { sha256, size } = known === undefined ? await hashFile(iso) : { sha256: known, size: statSync(iso).size };
   if (size % TAPE.image !== 0) {
     throw new MindiError('it does not end with a whole block of 2,048 bytes', {
       code: 'iso.malformed',

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { MindiError } from '../contract/error.ts';
 
 /**
@@ -16,14 +16,19 @@ const END_OF_MEDIUM = 0xffff_ffff;
 const LONGEST_RECORD = 0xff_ffff;
 const WINDOW = 1 << 20;
 
-/** Writes a tape's records and filemarks to a file. */
-export async function writeSimh(path: string, objects: Iterable<TapeObject>): Promise<void> {
-  const file = await open(path, 'w');
+/** Writes a tape's records and filemarks to a file. Returns the file's SHA-256. */
+export function writeSimh(path: string, objects: Iterable<TapeObject>): string {
+  const hash = createHash('sha256');
+  const file = openSync(path, 'w');
   try {
-    for (const chunk of chunks(objects)) await file.write(chunk);
+    for (const chunk of chunks(objects)) {
+      for (let done = 0; done < chunk.length; ) done += writeSync(file, chunk, done);
+      hash.update(chunk);
+    }
   } finally {
-    await file.close();
+    closeSync(file);
   }
+  return hash.digest('hex');
 }
 
 function* chunks(objects: Iterable<TapeObject>): Generator<Buffer> {

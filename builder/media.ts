@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { makeIso, prepareIso } from '../boot/iso.ts';
-import { type MediumParts, type MediumWriter, type Source, volumeId } from '../boot/medium.ts';
+import { type MediumParts, type MediumWriter, type Source, volumeId, type Written } from '../boot/medium.ts';
 import { findMemtest } from '../boot/memtest.ts';
 import { menuModel } from '../boot/menu.ts';
 import { makeNetboot } from '../boot/netboot.ts';
@@ -58,12 +58,6 @@ export async function prepareMedia(media: readonly Medium[], loaders: MediaInput
   await Promise.allSettled(inOrder(media).map((medium) => WRITERS[medium].prepare?.(loaders)));
 }
 
-/** A medium that was written; its hash where that is known. */
-export interface Written {
-  path: string;
-  sha256: string | undefined;
-}
-
 /** Writes every medium of the profile into `out`, which is there. */
 export async function writeMedia(inputs: MediaInputs, out: string): Promise<Written[]> {
   const { planned, segments, profile, kernel, files, secret, loaders } = inputs;
@@ -90,10 +84,9 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<Writ
       }),
       signed: loaders,
     };
-    const written: Written[] = [];
-    const pathOf = (medium: Medium) => join(out, WRITERS[medium].file(manifest.name));
+    const written = new Map<Medium, Written>();
     for (const medium of inOrder(profile.media as Medium[])) {
-      const { write, from } = WRITERS[medium];
+      const { file, write, from } = WRITERS[medium];
       const { initrd, identity } = await makeInitrd(inputs, medium, work);
       const identities = {
         [kernel]: manifest.kernel.sha256,
@@ -101,11 +94,12 @@ export async function writeMedia(inputs: MediaInputs, out: string): Promise<Writ
         ...(stage2 ? { [stage2.path]: stage2.sha256 } : {}),
       };
       const id = hashOf([manifest.kernel.sha256, identity, stage2?.sha256]);
-      const whole = { ...parts, id, initrd, identities, out: pathOf(medium) };
-      const sha256 = await write({ ...whole, ...(from ? { from: pathOf(from) } : {}) }, profile);
-      written.push({ path: whole.out, sha256 });
+      const whole = { ...parts, id, initrd, identities, out: join(out, file(manifest.name)) };
+      const source = from && written.get(from);
+      const sha256 = await write({ ...whole, ...(source ? { from: source } : {}) }, profile);
+      written.set(medium, { path: whole.out, sha256 });
     }
-    return written;
+    return [...written.values()];
   } finally {
     await fs.remove(work);
   }

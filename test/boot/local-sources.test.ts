@@ -124,10 +124,10 @@ async function makeTapes(): Promise<void> {
   const image = { sha256: await hashOf('mail.iso'), size: 1, record: TAPE.image, start: TAPE.header.records };
   obdr[index] = label({ format: 1, name: 'MAIL', epoch: 1, image, data: data(1) });
   // Between the label and the data a driver may have written more filemarks than one.
-  await writeSimh(at('obdr.tap'), [...obdr, null, ...records(tapeData.obdr)]);
+  writeSimh(at('obdr.tap'), [...obdr, null, ...records(tapeData.obdr)]);
   const plain = label({ format: 1, name: 'WEB01', epoch: 1, image: null, data: data(2) });
-  await writeSimh(at('plain.tap'), [plain, null, ...records(tapeData.plain)]);
-  await writeSimh(at('bare.tap'), await obdrTape(at('disc1.iso')));
+  writeSimh(at('plain.tap'), [plain, null, ...records(tapeData.plain)]);
+  writeSimh(at('bare.tap'), await obdrTape(at('disc1.iso')));
 }
 
 /** What writes them, for the runtime of the rescue system: the same code that writes tapes for `mindi write`. */

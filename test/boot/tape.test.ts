@@ -65,7 +65,7 @@ describe('mindi write, on a tape drive', () => {
     expect(said).toMatch(/"serial": "TAPE-0"[\s\S]*"write": \{[\s\S]*"compare": \{/);
     expect(code).toBe(0);
     const written = join(work.path, 'written.tap');
-    await writeSimh(written, server.tape(DRIVES.good));
+    writeSimh(written, server.tape(DRIVES.good));
     expect((await readFile(written)).equals(await readFile(tape))).toBe(true);
   });
 

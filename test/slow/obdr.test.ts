@@ -190,7 +190,7 @@ describe("SIMH's format", () => {
   test('gives back what was written', async () => {
     await fc.assert(
       fc.asyncProperty(tapes, async (tape) => {
-        await writeSimh(at('any.tap'), tape);
+        writeSimh(at('any.tap'), tape);
         expect([...readSimh(at('any.tap'))]).toEqual(tape);
       }),
       { numRuns: 50 },
@@ -200,7 +200,7 @@ describe("SIMH's format", () => {
   test('a file that ends too early, wherever, is an error or a shorter tape', async () => {
     await fc.assert(
       fc.asyncProperty(tapes, fc.double({ min: 0, max: 1, noNaN: true }), async (tape, part) => {
-        await writeSimh(at('any.tap'), tape);
+        writeSimh(at('any.tap'), tape);
         const whole = await readFile(at('any.tap'));
         await writeFile(at('any.tap'), whole.subarray(0, Math.floor(whole.length * part)));
         const found = outcome(at('any.tap'));
@@ -234,7 +234,7 @@ describe("SIMH's format", () => {
   });
 
   test('is known by its first record, or by name', async () => {
-    await writeSimh(at('nameless'), [Buffer.from('abc')]);
+    writeSimh(at('nameless'), [Buffer.from('abc')]);
     expect([at('nameless'), tap, at('web1.iso'), at('kernel'), work.path, at('nothing.tap')].map(isSimh)).toEqual([
       true,
       true,
@@ -292,7 +292,7 @@ describe('the command', () => {
   });
 
   test('names every broken rule, with exit code 1; what is not whole, with 2', async () => {
-    await writeSimh(at('broken.tap'), bootRecord(good.with(3, Buffer.alloc(100)), 122));
+    writeSimh(at('broken.tap'), bootRecord(good.with(3, Buffer.alloc(100)), 122));
     await writeFile(at('cut.tap'), (await readFile(tap)).subarray(0, 70_000));
     const [broken, cut] = await Promise.all([mindi('inspect', at('broken.tap')), mindi('inspect', at('cut.tap'))]);
     expect(broken.stdout).toMatch(
@@ -304,7 +304,7 @@ describe('the command', () => {
   });
 
   test('does not boot what no drive would start', async () => {
-    await writeSimh(at('broken.tap'), good.slice(0, 30));
+    writeSimh(at('broken.tap'), good.slice(0, 30));
     await expect(discOf(at('broken.tap'), work.path)).rejects.toMatchObject({ code: 'tape.rules', exitCode: 1 });
   });
 });

@@ -25,7 +25,7 @@ export async function sampleTape(folder: string): Promise<TapeObject[]> {
     extraFiles: {},
     menu: menuModel({ name: 'web1', generator: 'mindi', machine: null, epoch: EPOCH, ...MENU_FACTS }),
   };
-  await makeIso(parts);
-  await makeObdr({ ...parts, out: at('web1.tap'), from: parts.out });
+  const sha256 = await makeIso(parts);
+  await makeObdr({ ...parts, out: at('web1.tap'), from: { path: parts.out, sha256 } });
   return [...readSimh(at('web1.tap'))];
 }
