@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { BOOT_PARAMETERS } from './boot-parameters.ts';
 import { type BootParameters, FAILURE_ACTIONS } from './boot-request.ts';
-import { NETWORK_WORDS, type NetworkWord, noSetting } from './network-setting.ts';
+import { macOf, NETWORK_WORDS, type NetworkWord, noSetting } from './network-setting.ts';
 import { RESTORE_MODES, type RestoreMode } from './rescue-config.ts';
 
 /** Fields of BootParameters whose value is of that type. */
@@ -59,6 +59,9 @@ export function parseBootParameters(commandLine: string): BootParameters {
   if (seen.sources.size > 1) {
     const list = [...seen.sources].map(withoutPassword).join(', ');
     result.problems.push(`The boot parameters name several sources of restore data (${list}); the last one is taken.`);
+  }
+  if (result.hwaddr !== null && macOf(result.hwaddr) === null) {
+    result.problems.push(`The boot parameter hwaddr=${result.hwaddr} is no hardware address, as 52:54:00:12:34:56.`);
   }
   if (result.network.off && (result.network.ip.length > 0 || result.net)) {
     result.network.off = false;

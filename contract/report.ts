@@ -22,7 +22,8 @@ export interface ReadyReport {
   disks: { name: string; bytes: number; model: string; driver: string }[];
   /** What was started on the disks, read-only. */
   storage: StorageReport;
-  nics: { name: string; mac: string; driver: string; link: boolean }[];
+  /** `addresses` with their prefix, `10.0.2.15/24`; without those IPv6 has by itself. */
+  nics: { name: string; mac: string; driver: string; link: boolean; addresses: string[] }[];
   tapes: { name: string; model: string }[];
   /** MemTotal and MemAvailable of /proc/meminfo, MiB. */
   memory: { total: number; available: number };

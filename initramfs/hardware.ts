@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { ReadyReport } from '../contract/report.ts';
 import { adapterDriver, attribute, list } from './devices.ts';
@@ -27,7 +28,14 @@ export function nics(): ReadyReport['nics'] {
       mac: attribute('/sys/class/net', name, 'address'),
       driver: adapterDriver(join('/sys/class/net', name)),
       link: attribute('/sys/class/net', name, 'carrier') === '1',
+      addresses: addressesOf(name),
     }));
+}
+
+/** With their prefix; without those IPv6 has by itself. */
+export function addressesOf(nic: string): string[] {
+  const all = networkInterfaces()[nic] ?? [];
+  return all.flatMap(({ cidr, address }) => (cidr && !address.startsWith('fe80:') ? cidr : []));
 }
 
 /** Tape drives: st0, not its other names (nst0, st0l, …). */

@@ -1,6 +1,6 @@
-import { NETWORK_WORDS, type NetworkWord, noSetting } from '../../contract/network-setting.ts';
+import { NETWORK_WORDS, type NetworkSetting, type NetworkWord, noSetting } from '../../contract/network-setting.ts';
 import { setUpNetwork } from '../network/set-up.ts';
-import { networkLines } from '../network/state.ts';
+import { networkLines, networkState } from '../network/state.ts';
 import { commandContext } from './context.ts';
 import type { Command } from './index.ts';
 
@@ -17,33 +17,35 @@ mindi network auto6                           IPv6, by router advertisements
 mindi network 10.0.0.5::10.0.0.1:24::eth0     ADDRESS::GATEWAY:NETMASK:HOSTNAME:NIC
 mindi network bond=bond0:eth0,eth1 vlan=vlan5:bond0 vlan5:dhcp nameserver=10.0.0.53
                                               bonds, VLANs and more, as the boot parameters of these names
+  --json                                      shows it as JSON
 `;
 
-async function runNetwork(words: readonly string[]): Promise<number> {
-  if (words.length === 0) {
-    process.stdout.write(
-      networkLines()
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
-    return 0;
-  }
+async function runNetwork(all: readonly string[]): Promise<number> {
+  const words = all.filter((word) => word !== '--json' && word !== '--help');
+  if (all.includes('--help')) return write(HELP);
   const { setting, problems } = read(words);
-  if (words.includes('--help') || problems.length > 0) {
-    const help = words.includes('--help');
-    (help ? process.stdout : process.stderr).write(help ? HELP : `${problems.join('\n')}\n${HELP}`);
-    return help ? 0 : 2;
+  if (problems.length > 0) {
+    process.stderr.write(`${problems.join('\n')}\n${HELP}`);
+    return 2;
   }
+  const wrong = words.length > 0 ? await setUp(setting) : false;
+  const state = networkState();
+  write(all.includes('--json') ? `${JSON.stringify(state)}\n` : `${networkLines(state).join('\n')}\n`);
+  return wrong ? 1 : 0;
+}
+
+function write(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+/** Returns whether anything of it failed. */
+async function setUp(setting: NetworkSetting): Promise<boolean> {
   const context = commandContext();
   try {
-    const result = await setUpNetwork(context, setting);
-    process.stderr.write(result.problems.map((problem) => `${problem}\n`).join(''));
-    process.stdout.write(
-      networkLines()
-        .map((line) => `${line}\n`)
-        .join(''),
-    );
-    return result.network && result.problems.length === 0 ? 0 : 1;
+    const { problems } = await setUpNetwork(context, setting);
+    process.stderr.write(problems.map((problem) => `${problem}\n`).join(''));
+    return problems.length > 0;
   } finally {
     context.modules.rest();
   }

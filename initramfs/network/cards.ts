@@ -4,7 +4,7 @@ import type { ReadyReport } from '../../contract/report.ts';
 import type { Context } from '../boot.ts';
 import { loadForNewDevices } from '../coldplug.ts';
 import { attribute, list } from '../devices.ts';
-import { nics } from '../hardware.ts';
+import { addressesOf, nics } from '../hardware.ts';
 import { log } from '../log.ts';
 import { busybox, complaint } from '../process.ts';
 import { deviceEvent, eventNumber } from '../settle.ts';
@@ -35,7 +35,8 @@ const isMade = (name: string) => existsSync(join(NET, name, 'bonding')) || exist
 
 function described(name: string): Card {
   const path = join(NET, name);
-  return { name, mac: attribute(path, 'address'), driver: 'made of cards', link: attribute(path, 'carrier') === '1' };
+  const link = attribute(path, 'carrier') === '1';
+  return { name, mac: attribute(path, 'address'), driver: 'made of cards', link, addresses: addressesOf(name) };
 }
 
 /** For people: `eth0, eth1 (no cable)`. */

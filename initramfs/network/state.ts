@@ -1,23 +1,27 @@
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import { cardsFor } from './cards.ts';
+import { type Card, cardsFor } from './cards.ts';
+
+/** As of now. */
+export interface NetworkState {
+  cards: Card[];
+  gateways: { gateway: string; nic: string }[];
+  nameservers: string[];
+}
+
+export function networkState(): NetworkState {
+  return { cards: cardsFor(null), gateways: gateways(), nameservers: nameservers() };
+}
 
 /** For the screen: one line for each card with its addresses, then gateways and name servers. */
-export function networkLines(): string[] {
-  const cards = cardsFor(null);
-  if (cards.length === 0) return ['no network card, or none with a driver'];
-  const addresses = networkInterfaces();
-  const lines = cards.map(({ name, mac, driver, link }) => {
-    const own = (addresses[name] ?? []).filter(({ address }) => !address.startsWith('fe80:'));
-    const state = own.map(({ cidr }) => cidr).join(', ') || 'no address';
-    return `${name}  ${mac}  (${driver})  ${link ? 'cable in' : 'no cable'}  ${state}`;
+export function networkLines(state: NetworkState = networkState()): string[] {
+  const cards = state.cards.map(({ name, mac, driver, link, addresses }) => {
+    return `${name}  ${mac}  (${driver})  ${link ? 'cable in' : 'no cable'}  ${addresses.join(', ') || 'no address'}`;
   });
-  const routes = gateways().map(({ gateway, nic }) => `${gateway} on ${nic}`);
-  const servers = nameservers();
+  const routes = state.gateways.map(({ gateway, nic }) => `${gateway} on ${nic}`);
   return [
-    ...lines,
+    ...(cards.length > 0 ? cards : ['no network card, or none with a driver']),
     ...(routes.length > 0 ? [`gateway ${routes.join(', ')}`] : []),
-    ...(servers.length > 0 ? [`name servers ${servers.join(', ')}`] : []),
+    ...(state.nameservers.length > 0 ? [`name servers ${state.nameservers.join(', ')}`] : []),
   ];
 }
 

@@ -57,7 +57,9 @@ function rows(report: ReadyReport, { config, source }: Known): Row[] {
     ['Storage', storageLines(report.storage)],
     [
       'Network',
-      report.nics.map((nic) => words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable')),
+      report.nics.map((nic) =>
+        words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable', nic.addresses.join(', ')),
+      ),
     ],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
     ['Source', [source]],

@@ -82,6 +82,7 @@ const SCENARIOS: Record<string, Scenario> = {
       clock: 'date -u +%s',
       state: 'mindi network',
       again: 'mindi network vlan5:dhcp; echo "exit $?"',
+      json: 'mindi network --json',
       wrong: 'mindi network eth0; echo "exit $?"',
     },
     reach: ['10.1.0.5', '2001:db8:1::5', '10.3.0.5'],

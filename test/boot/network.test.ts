@@ -7,6 +7,7 @@ import { takeKernel } from '../../boot/bootable.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
+import type { NetworkState } from '../../initramfs/network/state.ts';
 import type { NetworkLab } from './network-lab.ts';
 
 let work: Scratch;
@@ -66,6 +67,9 @@ describe('the network', () => {
     expect(said.state).toMatch(/^vlan5 {2}\S+ {2}\(made of cards\) {2}cable in {2}10\.5\.0\.\d+\/24$/m);
     expect(said.state).toMatch(/^gateway 10\.0\.2\.2 on eth0, 10\.1\.0\.1 on lan0, 10\.5\.0\.1 on vlan5$/m);
     expect(said.again).toMatch(/exit 0$/);
+    const { cards, gateways } = JSON.parse(said.json ?? '') as NetworkState;
+    expect(cards.find(({ name }) => name === 'eth0')).toMatchObject({ link: true, addresses: ['10.0.2.15/24'] });
+    expect(gateways[0]).toEqual({ gateway: '10.0.2.2', nic: 'eth0' });
     expect(said.wrong).toMatch(/^mindi network: eth0 is not understood[\s\S]*exit 2$/);
   });
 

@@ -33,6 +33,7 @@ describe('boot parameters', () => {
     ['ping', { ping: 3 }],
     ['ping=7', { ping: 7 }],
     ['hwaddr=52:54:00:12:34:56', { hwaddr: '52:54:00:12:34:56' }],
+    ['ipconf=eth0:dhcp', { network: expect.objectContaining({ ip: [expect.objectContaining({ nic: 'eth0' })] }) }],
     ['BOOTIF=01-52-54-00-12-34-56', { bootif: '01-52-54-00-12-34-56' }],
     ['donteject', { dontEject: true }],
     ['noresize', { noResize: true }],

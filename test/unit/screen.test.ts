@@ -71,7 +71,7 @@ test('the first screen says in a few lines what this is, what was found and what
       problems: ['The first.', 'The second.'],
     },
     disks: [disk, disk],
-    nics: [{ name: 'eth0', mac: '52:54:00:12:34:56', driver: 'e1000e', link: false }],
+    nics: [{ name: 'eth0', mac: '52:54:00:12:34:56', driver: 'e1000e', link: false, addresses: [] }],
     tapes: [{ name: 'st0', model: 'HP Ultrium' }],
     missing: [{ device: 'pci 0000:00:05.0', name: 'SCSI controller 1000:0012', modalias: 'pci:', modules: [] }],
     requested: [],
