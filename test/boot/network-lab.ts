@@ -104,12 +104,12 @@ const SCENARIOS: Record<string, Scenario> = {
     ask: { addresses: 'ip -o addr', clock: 'date -u +%s', state: 'mindi network' },
   },
   /** No card at all. */
-  none: { ports: [], append: 'net ping', ask: { state: 'mindi network' } },
+  none: { ports: [], append: 'net ping udevtimeout=2', ask: { state: 'mindi network' } },
   /** The classic words, one machine. */
   classic: {
     ports: ['user', 'user'],
     append: [
-      `pxe hwaddr=${mac(2)} ping=2 prefix=web01 denymods=e1000,floppy forcemods="loop" udevtimeout=20 donteject noresize`,
+      `pxe hwaddr=${mac(2)} ping=2 prefix=web01 denymods=qemu_fw_cfg,floppy forcemods="loop" udevtimeout=20 donteject noresize`,
       'textonly nopart nolvm excludedevs=sdb nohw pre=/root/before post=/root/after nuke compare mindi.frobnicate=1',
     ].join(' '),
     ask: { addresses: 'ip -o addr', modules: 'cut -d" " -f1 /proc/modules' },

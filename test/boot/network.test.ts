@@ -95,7 +95,7 @@ describe('the network', () => {
     expect(said.addresses).not.toMatch(/eth0\s+inet /);
     expect(text).toContain('10.0.2.2 answers, ping 1 of 2');
     expect(said.modules?.split('\n')).toContain('loop');
-    expect(said.modules?.split('\n')).not.toContain('e1000');
+    expect(said.modules?.split('\n')).not.toContain('qemu_fw_cfg');
     expect(report.mode).toBe('expert');
     expect(report.problems).toEqual([
       'The boot parameter mindi.frobnicate is unknown.',
