@@ -144,8 +144,8 @@ async function setAddress(context: Context, setting: IpSetting, [card]: readonly
  */
 async function setGateway(nic: string, gateway: string): Promise<void> {
   const family = isIPv6(gateway) ? '-6' : '-4';
-  const { stdout } = await busybox(['ip', family, 'route', 'show', 'default']);
-  const metric = stdout.trim() === '' ? [] : ['metric', attribute('/sys/class/net', nic, 'ifindex')];
+  const { stdout } = await busybox(['ip', family, 'route']);
+  const metric = /^default /m.test(stdout) ? ['metric', attribute('/sys/class/net', nic, 'ifindex')] : [];
   const add = () => busybox(['ip', family, 'route', 'add', 'default', 'via', gateway, 'dev', nic, ...metric]);
   if ((await add()).code === 0) return;
   await busybox(['ip', family, 'route', 'add', `${gateway}/${family === '-6' ? 128 : 32}`, 'dev', nic]);

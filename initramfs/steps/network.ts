@@ -1,5 +1,6 @@
 import { chosenSource } from '../../contract/boot-request.ts';
 import { type Boot, problem, type Step } from '../boot.ts';
+import { trustOwnAuthorities } from '../network/authorities.ts';
 import { switchOn } from '../network/cards.ts';
 import { setClock } from '../network/clock.ts';
 import { ping } from '../network/ping.ts';
@@ -33,6 +34,7 @@ async function clockFromNetwork(boot: Boot): Promise<string | null> {
   const { parameters, config } = boot;
   const places = [chosenSource(parameters, config.restore.source), parameters.stage2, parameters.log, boot.medium];
   const http = places.filter((place) => place !== null && /^https?:/.test(place) && URL.canParse(place));
+  if (http.some((place) => place?.startsWith('https:'))) await trustOwnAuthorities();
   const bare = http.map((place) => new URL(place ?? '').origin);
   return setClock(boot, { ntp: boot.network?.ntp ?? [], http: [...new Set(bare)], created: config.created });
 }

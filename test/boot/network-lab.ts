@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
@@ -133,7 +134,7 @@ async function main([kernel = '', initrd = '', name = '']: string[]): Promise<vo
     await machine.waitForText(/mindi:~# $/m, PATIENCE);
     const said: Record<string, string> = {};
     for (const [what, command] of Object.entries(scenario.ask)) said[what] = await shell(machine, command);
-    for (const address of scenario.reach ?? []) said[address] = pinged(address);
+    for (const address of scenario.reach ?? []) said[address] = await pinged(address);
     process.stdout.write(JSON.stringify({ report, text: machine.text, said } satisfies NetworkLab));
   } finally {
     await machine.stop();
@@ -199,12 +200,13 @@ function timeServer(address: string): void {
   socket.bind(123, address);
 }
 
-function pinged(address: string): string {
-  try {
-    return execFileSync('busybox', ['ping', '-c', '1', '-W', '5', address], { encoding: 'utf8' });
-  } catch (error) {
-    return String((error as { stdout?: string }).stdout);
-  }
+/** Not synchronously: the switch above works meanwhile. */
+async function pinged(address: string): Promise<string> {
+  const words = ['ping', '-c', '1', '-W', '5', address];
+  return promisify(execFile)('busybox', words).then(
+    ({ stdout }) => stdout,
+    (error: { stdout: string }) => error.stdout,
+  );
 }
 
 const ip = (words: string) => execFileSync('ip', words.split(' '));
