@@ -27,19 +27,22 @@ const BAD_BLOCK = 20;
 
 let work: Scratch;
 let iso: string;
+let img: string;
 let guest: Guest;
 
 beforeAll(async () => {
   work = await scratch('test');
-  const result = await build(await loadProfile('minimal'), work.path);
-  iso = result.media[0]?.path ?? '';
+  const profile = join(work.path, 'both.yaml');
+  await writeFile(profile, 'name: minimal\nextends: minimal\nmedia: [iso, usb]\n');
+  const { media } = await build(await loadProfile(profile), work.path);
+  [iso = '', img = ''] = media.map(({ path }) => path);
   for (const [name, { size }] of Object.entries(STICKS)) {
     await writeFile(file(name), '');
     await truncate(file(name), size * MIB);
   }
   await partition(file('good'));
   const disc = ['-drive', `if=none,id=disc,format=raw,readonly=on,media=cdrom,file=${iso}`];
-  guest = await startGuest({ 'x.iso': iso }, [
+  guest = await startGuest({ 'x.iso': iso, 'x.img': img }, [
     ...Object.keys(STICKS).flatMap((name) => usb(name as Stick)),
     ...[...disc, '-device', 'virtio-scsi-pci,id=scsi', '-device', 'scsi-cd,bus=scsi.0,drive=disc'],
   ]);
@@ -87,8 +90,8 @@ async function device(stick: Stick): Promise<string> {
   return `/dev/${said.split('/')[3]}`;
 }
 
-async function write(stick: Stick, options = `--yes ${serialOf(stick)}`): Promise<{ code: number; said: string }> {
-  return guest.shell(`mindi write /opt/mindi/x.iso ${await device(stick)} ${options} </dev/null`);
+async function write(stick: Stick, options = `--yes ${serialOf(stick)}`, image = 'x.iso') {
+  return guest.shell(`mindi write /opt/mindi/${image} ${await device(stick)} ${options} </dev/null`);
 }
 
 describe('mindi write, on a stick', () => {
@@ -135,8 +138,8 @@ describe('mindi write, on a stick', () => {
     expect(again.said).toMatch(/^holds +MINDI_MINIMAL \(ISO 9660\), made by mindi \d{4}-\d\d-\d\dT[\d:]+Z$/m);
   });
 
-  test('a fixed disk with --force', async () => {
-    const { code, said } = await write('fixed', '--force --json --yes STICK-FIXED');
+  test('a fixed disk with --force, the USB image', async () => {
+    const { code, said } = await write('fixed', '--force --json --yes STICK-FIXED', 'x.img');
     expect(said).toMatch(/"serial": "STICK-FIXED"[\s\S]*"write": \{[\s\S]*"compare": \{/);
     expect(code).toBe(0);
   });
@@ -170,10 +173,10 @@ describe('mindi write, on a stick', () => {
     expect(said).toContain('code 1');
   });
 
-  test('starts a machine', async () => {
-    await guest[Symbol.asyncDispose]();
+  test.each(['good', 'fixed'] as const)('starts a machine (%s)', async (stick) => {
+    await guest.machine.stop();
     const trial = { firmware: 'bios', as: 'usb', memory: 512, drives: [], devices: [], timeout: 150 } as const;
-    const { report } = await tryBoot({ ...trial, image: file('good') });
+    const { report } = await tryBoot({ ...trial, image: file(stick) });
     expect(report).toMatchObject({ name: 'minimal', problems: [] });
   });
 });
