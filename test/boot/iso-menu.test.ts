@@ -1,4 +1,4 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,15 +8,14 @@ import { findMemtest } from '../../boot/memtest.ts';
 import { type MenuFacts, menuModel } from '../../boot/menu.ts';
 import { type Attachment, type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
 import { makeUsb } from '../../boot/usb.ts';
-import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MENU_DEFAULTS } from '../medium-parts.ts';
+import { biosDisk, STARTED, uefiDisk } from './speaking-disks.ts';
 
 /** Longer than any menu takes under software emulation on a busy machine. */
 const PATIENCE = 60;
 /** What a terminal sends for that key. */
 const F1 = '\x1bOP';
-const STARTED = 'the local disk has started';
 
 let work: Scratch;
 const disks = { bios: '', uefi: '' };
@@ -25,8 +24,8 @@ let stick: string;
 
 beforeAll(async () => {
   work = await scratch('test');
-  disks.bios = await biosDisk();
-  disks.uefi = await uefiDisk();
+  disks.bios = await biosDisk(work.path);
+  disks.uefi = await uefiDisk(work.path);
   stick = await menuOnly('stick', { timeout: 0 }, 'img');
   isos.waiting = await menuOnly('waiting', { timeout: 0 });
   isos.hasty = await menuOnly('hasty', { timeout: 2, default: 'local' });
@@ -62,38 +61,6 @@ async function menuOnly(name: string, boot: Partial<MenuFacts['boot']>, kind: 'i
   if (kind === 'iso') await makeIso(parts);
   else await makeUsb(parts, { size: null, table: 'mbr' });
   return out;
-}
-
-/** A disk whose boot sector speaks on the serial port. */
-async function biosDisk(): Promise<string> {
-  const code = [
-    ...[0xfc, 0x31, 0xc0, 0x8e, 0xd8], // cld; xor ax, ax; mov ds, ax
-    ...[0xbe, 0x40, 0x7c, 0xba, 0xf8, 0x03], // mov si, 0x7c40; mov dx, 0x3f8
-    ...[0xac, 0x84, 0xc0, 0x74, 0x03, 0xee, 0xeb, 0xf8], // next: lodsb; test al, al; jz stop; out dx, al; jmp next
-    ...[0xf4, 0xeb, 0xfd], // stop: hlt; jmp stop
-  ];
-  const sector = Buffer.alloc(1 << 20);
-  sector.set(code);
-  sector.write(`${STARTED}\r\n`, 0x40, 'latin1');
-  sector.writeUInt16LE(0xaa55, 510);
-  await writeFile(at('bios.img'), sector);
-  return at('bios.img');
-}
-
-/** A disk with an EFI system partition, whose loader speaks on the serial port. */
-async function uefiDisk(): Promise<string> {
-  const [image, loader, config] = [at('uefi.img'), at('grubx64.efi'), at('early.cfg')];
-  await writeFile(config, `serial\nterminal_output serial\necho ${STARTED}\nsleep 1000\n`);
-  const modules = ['serial', 'terminal', 'echo', 'sleep'];
-  await run('grub-mkimage', ['-O', 'x86_64-efi', '-p', '/', '-c', config, '-o', loader, ...modules]);
-  await writeFile(image, '');
-  await truncate(image, 8 << 20);
-  await run('sfdisk', [image], { input: 'label: gpt\nstart=2048, size=12288, type=uefi\n' });
-  const partition = `${image}@@1M`;
-  await run('mformat', ['-i', partition, '-T', '12288', '-h', '2', '-s', '32', '::']);
-  await run('mmd', ['-i', partition, '::/EFI', '::/EFI/debian']);
-  await run('mcopy', ['-i', partition, loader, '::/EFI/debian/grubx64.efi']);
-  return image;
 }
 
 const start = (firmware: 'bios' | 'uefi', iso: string, as: Attachment, more: Partial<MachineOptions> = {}) =>

@@ -4,7 +4,7 @@ import { chmod, copyFile, cp, open, readFile, writeFile } from 'node:fs/promises
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NetworkCard } from '../../boot/controllers.ts';
 import { startMachine } from '../../boot/qemu.ts';
 import { tryBoot } from '../../boot/trial.ts';
@@ -13,7 +13,9 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { signingKey } from '../../builder/trust/sign.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
+import { serveNfs } from './ganesha.ts';
 import type { Lab } from './lab.ts';
+import { biosDisk, STARTED, uefiDisk } from './speaking-disks.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
 const PATIENCE = 200;
@@ -97,12 +99,6 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-/** Waits until a server has written that into its log. */
-async function logged(file: string, words: string): Promise<void> {
-  const look = async () => expect(await readFile(file, 'utf8')).toContain(words);
-  await vi.waitFor(look, { timeout: 60_000, interval: 200 });
-}
-
 describe('pxelinux over TFTP', () => {
   test('virtio: with no HTTP server the second stage comes by TFTP, too', async () => {
     const { report } = await pxe('virtio-net-pci', folder);
@@ -151,30 +147,49 @@ describe('pxelinux over TFTP', () => {
     );
   });
 
-  test('the second stage in place on an NFS server', async () => {
+  test('the second stage in place on an NFS server, version 4', async () => {
     const port = await freePort();
-    const own = await netboot('nfs', `nfs://10.0.2.2:${port}/netboot`);
-    const config = join(work.path, 'ganesha.conf');
-    await writeFile(config, ganesha(own, port));
-    const logFile = join(work.path, 'ganesha.log');
-    const server = spawn('ganesha.nfsd', ['-F', '-f', config, '-L', logFile, '-p', join(work.path, 'ganesha.pid')]);
+    const url = `nfs://10.0.2.2:${port}/netboot`;
+    const own = await netboot('nfs', url);
+    await using server = await scratch('nfs');
+    const stop = await serveNfs(own, 4, port, server.path);
     try {
-      await logged(logFile, 'NFS SERVER INITIALIZED');
       const { report } = await pxe('virtio-net-pci', own);
-      expect(report).toMatchObject({ problems: [], medium: `nfs://10.0.2.2:${port}/netboot/mindi/stage2.squashfs` });
+      expect(report).toMatchObject({ problems: [], medium: `${url}/mindi/stage2.squashfs` });
     } finally {
-      server.kill('SIGKILL');
+      stop();
     }
   });
 });
 
-function ganesha(path: string, port: number): string {
-  return `NFS_CORE_PARAM { Protocols = 4; Enable_RQUOTA = false; Enable_NLM = false; Enable_UDP = false; NFS_Port = ${port}; Bind_addr = 127.0.0.1; Plugins_Dir = "/usr/lib/x86_64-linux-gnu/ganesha/"; }
-NFS_KRB5 { Active_krb5 = false; }
-NFSV4 { Grace_Period = 1; RecoveryRoot = "${work.path}"; }
-EXPORT { Export_Id = 1; Path = "${path}"; Pseudo = "/netboot"; Access_Type = RO; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }
-`;
+/** Runs a script of this folder in namespaces of its own. Returns what it printed. */
+async function labOf<T>(script: string, namespaces: readonly string[], args: readonly string[]): Promise<T> {
+  const node = [process.execPath, '--conditions=source', join(import.meta.dirname, script)];
+  const { stdout } = await promisify(execFile)('unshare', [...namespaces, ...node, ...args], { maxBuffer: 1 << 24 });
+  return JSON.parse(stdout) as T;
 }
+
+describe('the entry for the local disk, of a machine that started over the network', () => {
+  test.each([
+    ['pxelinux', 'bios', 'pxelinux.0'],
+    ['iPXE', 'bios', 'boot.ipxe'],
+    ['GRUB', 'uefi', 'bootx64.efi'],
+  ] as const)('by %s', async (_, firmware, bootFile) => {
+    const drives = [await (firmware === 'bios' ? biosDisk : uefiDisk)(work.path)];
+    const card: NetworkCard = { model: 'virtio-net-pci', folder, bootFile };
+    await using machine = await startMachine({ firmware, memory: 256, card, drives });
+    // iPXE's menu is on the screen only. Keys are lost before a menu listens.
+    const keys = setInterval(() => void machine.key(...KEYS_TO_LOCAL[bootFile]).catch(() => {}), 3000);
+    await machine.waitForText(STARTED, PATIENCE).finally(() => clearInterval(keys));
+  });
+});
+
+/** iPXE starts an entry by its key alone. */
+const KEYS_TO_LOCAL = {
+  'pxelinux.0': ['l', 'ret'],
+  'boot.ipxe': ['l'],
+  'bootx64.efi': ['end', 'up', 'up', 'ret'],
+} as const;
 
 test('UEFI by PXE with mindi’s own GRUB, where no signed one is wanted', async () => {
   const own = await netboot('unsigned', null, 'boot: { secureBoot: off, timeout: 1 }');
@@ -185,13 +200,9 @@ test('UEFI by PXE with mindi’s own GRUB, where no signed one is wanted', async
 });
 
 describe('`mindi serve` in a network of its own', () => {
-  /** The lab runs in a network namespace, so that its DHCP server reaches nobody else. */
-  async function lab(firmware: string, dhcp: string, by = 'pxe'): Promise<Lab> {
-    const script = join(import.meta.dirname, 'lab.ts');
-    const argv = ['--net', process.execPath, '--conditions=source', script, folder, firmware, dhcp, by];
-    const { stdout } = await promisify(execFile)('unshare', argv, { maxBuffer: 1 << 24 });
-    return JSON.parse(stdout) as Lab;
-  }
+  /** In a network namespace, so that its DHCP server reaches nobody else. */
+  const lab = (firmware: string, dhcp: string, by = 'pxe') =>
+    labOf<Lab>('lab.ts', ['--net'], [folder, firmware, dhcp, by]);
 
   test('UEFI by PXE with Secure Boot on: shim, GRUB, kernel and initrd from dnsmasq, the second stage by HTTP', async () => {
     const { report, log } = await lab('secureboot', 'alone');
