@@ -160,6 +160,12 @@ describe('pxelinux over TFTP', () => {
       stop();
     }
   });
+
+  test('the same by version 3, with a portmapper', async () => {
+    const own = await netboot('nfs3', 'nfs://10.0.2.2/netboot');
+    const report: ReadyReport = await labOf('nfs3-lab.ts', ['--net', '--mount'], [own]);
+    expect(report).toMatchObject({ problems: [], medium: 'nfs://10.0.2.2/netboot/mindi/stage2.squashfs' });
+  });
 });
 
 /** Runs a script of this folder in namespaces of its own. Returns what it printed. */
