@@ -3,12 +3,13 @@ import type { Context } from '../boot.ts';
 import { cifs } from './cifs.ts';
 import { disc } from './disc.ts';
 import { disk } from './disk.ts';
+import { http } from './http.ts';
 import { nfs } from './nfs.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
 import { tape } from './tape.ts';
 import { usb } from './usb.ts';
 
-export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs];
+export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs, http];
 
 /**
  * Opens the source at an address.
