@@ -29,7 +29,7 @@ let work: Scratch;
 let machine: Machine;
 let report: ReadyReport;
 let payload: string;
-let ports: { nfs: number; smb: number; none: number };
+let ports: { nfs: number; smb: number; http: number; none: number };
 const servers: ChildProcess[] = [];
 const at = (...path: string[]) => join(work.path, ...path);
 
@@ -95,10 +95,15 @@ read only = no
 
 beforeAll(async () => {
   work = await scratch('test');
-  ports = { nfs: await freePort(), smb: await freePort(), none: await freePort() };
+  ports = { nfs: await freePort(), smb: await freePort(), http: await freePort(), none: await freePort() };
   await makeShare();
   await startNfs();
   await startSmb();
+  servers.push(
+    spawn('python3', ['-m', 'http.server', `${ports.http}`, '--bind', '127.0.0.1', '--directory', at('share')], {
+      stdio: 'ignore',
+    }),
+  );
   await writeFile(at('medium.yaml'), 'name: medium\nextends: standalone\nmountlist: none\n');
   const { media } = await build(await loadProfile(at('medium.yaml')), at('out'));
   const image = media[0]?.path ?? '';
@@ -134,6 +139,15 @@ test('a Windows share by user and password, read-only; the password is in no log
   expect(await shell(machine, SHA256)).toBe(payload);
   expect(await shell(machine, WRITE)).toContain('Read-only file system');
   expect(await shell(machine, `dmesg | cat - /var/log/mindi.log /proc/mounts | grep -c 'correct.*horse'`)).toBe('0');
+});
+
+test('a web server: its volume, and a file as a stream from a server without ranges', async () => {
+  const address = `http://10.0.2.2:${ports.http}`;
+  expect(await mindi(address)).toContain('volume 1 of 1 of web01');
+  expect(await shell(machine, `mindi source ${address} --read payload 2>/dev/null | sha256sum | cut -d" " -f1`)).toBe(
+    payload,
+  );
+  expect(await mindi(`${address}/empty`)).toContain('mindi/volume.json is not on');
 });
 
 test('what goes wrong is a plain sentence and what to do', async () => {
