@@ -43,12 +43,31 @@ afterAll(async () => {
   await work?.[Symbol.asyncDispose]();
 });
 
-/** Runs `mindi write` for one of the drives, whatever name the kernel gave it. */
+/** Operations of mt, those that no emulator has among them. */
+const OPERATIONS = ['rewind', 'setblk 0', 'compression 0', 'compression 1', 'setdensity 0', 'offline', 'rewind'];
+const TRACE = '/sys/kernel/tracing';
+const COMMANDS = `${TRACE}/events/scsi/scsi_dispatch_cmd_done/enable`;
+
+/** Shell commands that run one of them and print its exit code, what it said, and the SCSI commands the kernel sent. */
+const recorded = (drive: string) => (operation: string) =>
+  [
+    `echo >${TRACE}/trace; echo 1 >${COMMANDS}`,
+    `said=$(mt -f ${drive} ${operation} 2>&1); echo mt ${operation}: $? $said | sed s,${drive},DRIVE,`,
+    `echo 0 >${COMMANDS}; sed -n 's/.*cmnd=(\\([A-Z_]*\\).*raw=\\([0-9a-f ]*\\)).*status=SAM_STAT_\\([A-Z_]*\\).*/  \\1 \\2: \\3/p' ${TRACE}/trace`,
+  ].join('; ');
+
+const serialOf = (drive: Drive) => `TAPE-${DRIVES[drive]}`;
+
+/** A drive's device, whatever name the kernel gave it. */
+async function device(drive: Drive): Promise<string> {
+  const { said } = await guest.shell(`grep -l ${serialOf(drive)} /sys/class/scsi_tape/nst?/device/vpd_pg80`);
+  return `/dev/${said.split('/')[4]}`;
+}
+
+/** Runs `mindi write` for one of the drives. */
 async function write(drive: Drive, options: string, sure = true): Promise<{ code: number; said: string }> {
-  const serial = `TAPE-${DRIVES[drive]}`;
-  const { said } = await guest.shell(`grep -l ${serial} /sys/class/scsi_tape/nst?/device/vpd_pg80`);
-  const device = `/dev/${said.split('/')[4]}`;
-  return guest.shell(`mindi write /opt/mindi/small.tap ${device} ${options} ${sure ? `--yes ${serial}` : ''}`);
+  const command = `mindi write /opt/mindi/small.tap ${await device(drive)} ${options}`;
+  return guest.shell(sure ? `${command} --yes ${serialOf(drive)}` : command);
 }
 
 describe('mindi write, on a tape drive', () => {
@@ -97,6 +116,12 @@ describe('mindi write, on a tape drive', () => {
       code: 1,
       said: expect.stringContaining('there is no tape in the drive. Nothing was written.'),
     });
+  });
+
+  test('what the emulated drive can and cannot do is as recorded, SCSI command by command', async () => {
+    const record = OPERATIONS.map(recorded(await device('short'))).join('; ');
+    const { said } = await guest.shell(`mount -t tracefs none ${TRACE}; ${record}`);
+    await expect(`${said}\n`).toMatchFileSnapshot('../fixtures/tape/emulated.exchange');
   });
 
   test('the disc a drive would show of what is on the tape boots', async () => {

@@ -82,8 +82,8 @@ describe('a drive that knows everything', () => {
   const device = () => at('nst');
   const calls = () => readFileSync(at('calls'), 'utf8').trim().split('\n');
 
-  /** An `mt` that notes each call with the size of the tape's file at that moment. */
-  function playMt({ status = 'lto5', fails = 'nothing', says = 'Input/output error' } = {}): void {
+  /** An `mt` that notes each call with the size of the tape's file at that moment. What it is not told to fail works. */
+  function playMt({ status = 'lto5', fails = ['nothing'], says = 'Input/output error' } = {}): void {
     mkdirSync(at('bin'), { recursive: true });
     writeFileSync(
       at('bin/mt'),
@@ -91,7 +91,7 @@ describe('a drive that knows everything', () => {
 shift 2
 echo "$* at $(stat -c %s '${device()}')" >>'${at('calls')}'
 case "$*" in
-${fails}) echo "/dev/nst0: ${says}" >&2; exit 2 ;;
+${fails.map((words) => words.replaceAll(' ', '\\ ')).join('|')}) echo "/dev/nst0: ${says}" >&2; exit 2 ;;
 status) cat '${FIXTURES}/${status}.status' ;;
 esac
 `,
@@ -157,8 +157,12 @@ esac
     expect(notes).toEqual([]);
   });
 
-  test('may lack a compression to switch: noted, and written all the same', async () => {
-    playMt({ fails: 'compression*' });
+  test('may lack a compression to switch, as recorded of the emulated one: noted, and written all the same', async () => {
+    const failed = [
+      ...readFileSync(join(FIXTURES, 'emulated.exchange'), 'utf8').matchAll(/^mt (.+): 2 DRIVE: (.+)$/gm),
+    ];
+    expect(failed.map(([, operation]) => operation)).toEqual(['compression 0', 'compression 1']);
+    playMt({ fails: failed.map(([, operation = '']) => operation), says: failed[0]?.[2] ?? '' });
     await (await look()).write(() => {});
     expect(statSync(device()).size).toBeGreaterThan(0);
     expect(notes).toEqual(
@@ -178,11 +182,11 @@ esac
   });
 
   test('that is busy, or fails, is told with what became of the tape', async () => {
-    playMt({ fails: 'status', says: 'Device or resource busy' });
+    playMt({ fails: ['status'], says: 'Device or resource busy' });
     await expect(look()).rejects.toMatchObject({ code: 'tape.busy', exitCode: 1 });
     playMt();
     const target = await look();
-    playMt({ fails: 'setblk*' });
+    playMt({ fails: ['setblk 0'] });
     await expect(target.write(() => {})).rejects.toMatchObject({
       code: 'tape.failed',
       message: 'mt setblk 0: Input/output error. Nothing was written.',
