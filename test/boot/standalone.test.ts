@@ -82,7 +82,7 @@ describe('other profiles', () => {
     expect(report).toMatchObject({ name: 'minimal', mode: 'expert', medium: 'initrd', problems: [] });
 
     await machine.waitForText('mindi:~# ', PATIENCE);
-    const keep = 'cat m.json >/dev/vda && sync && echo "the same" "twice"';
+    const keep = 'mindi storage writable /dev/vda --yes && cat m.json >/dev/vda && sync && echo "the same" "twice"';
     machine.type(`mindi-probe --out m.json && mindi-probe | cmp - m.json && ${keep}\r`);
     await machine.waitForText('the same twice', PATIENCE);
     const hardware = parseHardware((await readFile(disk, 'utf8')).replace(/\0+$/, ''), disk);
