@@ -94,7 +94,7 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
       expect(machine.text).toMatch(new RegExp(`^.?.?.?${label} {2,}\\S`, 'm'));
     await persist(() => machine.type(F1), machine.waitForText('Press Esc to go back to the menu', PATIENCE));
     machine.type('\x1b');
-    await sleep(1000);
+    await sleep(5000);
     await machine.key('end', 'up', 'up', 'ret');
     await machine.waitForText(STARTED, PATIENCE);
   });
