@@ -2,10 +2,10 @@ import type { Contents, Entry, Manifest, Reason, Segment } from '../contract/man
 import type { Mountlist } from '../contract/mountlist.ts';
 import { formatMountlist } from '../contract/mountlist-file.ts';
 import { type NetbootConfig, PATHS, type RescueConfig } from '../contract/rescue-config.ts';
+import { networkWords } from '../contract/settings/network.ts';
 import type { KernelTree } from './kernel/source.ts';
 import { arrange, joined, madeFile, type Piece } from './piece.ts';
 import type { Profile } from './profile/load.ts';
-import { networkWords } from './profile/network.ts';
 
 /** Everything the plan is made from: `gather.ts` reads it from the host, tests make it up. */
 export interface PlanInputs {

@@ -1,11 +1,11 @@
 import { MindiError } from '../../contract/error.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
 import { readHardware } from '../drivers/hardware-file.ts';
 import { machinesOf } from '../drivers/machines.ts';
 import { loadDriverSets } from '../drivers/sets.ts';
 import { openImage } from '../inspect/image.ts';
 import { resolveKernel } from '../kernel/source.ts';
 import type { Profile } from '../profile/load.ts';
-import { didYouMean } from '../profile/suggest.ts';
 import { scratch } from '../scratch.ts';
 import { type CoverageFile, readCoverage } from './file.ts';
 import { imageMedium } from './image.ts';

@@ -2,14 +2,14 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fold } from 'node-kmod-deps';
 import { MindiError } from '../../contract/error.ts';
+import { check } from '../../contract/settings/check.ts';
+import { together } from '../../contract/settings/problems.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
+import { shown } from '../../contract/settings/text.ts';
+import type { Static } from '../../contract/settings/type.ts';
+import { type Located, nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
 import { isPackageName } from '../kernel/apt.ts';
 import { isPackageFile } from '../kernel/unpack.ts';
-import { check } from '../profile/check.ts';
-import { together } from '../profile/problems.ts';
-import { didYouMean } from '../profile/suggest.ts';
-import { shown } from '../profile/text.ts';
-import type { Static } from '../profile/type.ts';
-import { type Located, nodeAt, plain, readYaml } from '../profile/yaml.ts';
 import { CoverageSchema, type Exception, type Hardware, type Kernel } from './schema.ts';
 
 /** mindi's own kernels and required hardware. */

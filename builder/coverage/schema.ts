@@ -1,4 +1,4 @@
-import { type Static, Type } from '../profile/type.ts';
+import { type Static, Type } from '../../contract/settings/type.ts';
 
 const text = (description: string) => Type.String({ minLength: 1, description });
 const list = (description: string) => Type.Array(Type.String({ minLength: 1 }), { description, minItems: 1 });

@@ -1,10 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { MindiError, messageOf } from '../../contract/error.ts';
-import { check } from '../profile/check.ts';
-import { quoted, together } from '../profile/problems.ts';
-import { shown } from '../profile/text.ts';
-import { type Static, Type } from '../profile/type.ts';
-import type { Located } from '../profile/yaml.ts';
+import { check } from '../../contract/settings/check.ts';
+import { quoted, together } from '../../contract/settings/problems.ts';
+import { shown } from '../../contract/settings/text.ts';
+import { type Static, Type } from '../../contract/settings/type.ts';
+import type { Located } from '../../contract/settings/yaml.ts';
 
 /** Of the files scripts/probe writes; a new one wherever an older mindi would misread them. */
 const FORMAT = 1;

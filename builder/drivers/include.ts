@@ -1,6 +1,6 @@
 import { fold, type ModuleTree } from 'node-kmod-deps';
 import { MindiError } from '../../contract/error.ts';
-import { didYouMean } from '../profile/suggest.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
 import { fateOf } from './names.ts';
 import { lineFor, type Roots, reason } from './request.ts';
 import { historyOf, type Importers, parseSelector, type Selector, selected } from './selector.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ModuleTree, moduleName, type Target } from 'node-kmod-deps';
-import { didYouMean } from '../profile/suggest.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
 import { moduleFacts } from './facts.ts';
 import { type HistoricName, hasCome, historicName, successors, when } from './history.ts';
 import { kmodErrors } from './tree.ts';

@@ -3,12 +3,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
-import { check } from '../profile/check.ts';
-import { together } from '../profile/problems.ts';
-import { didYouMean } from '../profile/suggest.ts';
-import { shown } from '../profile/text.ts';
-import { type Static, Type } from '../profile/type.ts';
-import { nodeAt, plain, readYaml } from '../profile/yaml.ts';
+import { check } from '../../contract/settings/check.ts';
+import { together } from '../../contract/settings/problems.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
+import { shown } from '../../contract/settings/text.ts';
+import { type Static, Type } from '../../contract/settings/type.ts';
+import { nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
 import { parseSelector, type Selector } from './selector.ts';
 
 /** mindi's own driver sets. */

@@ -1,5 +1,6 @@
 import type { ModuleTree, Target } from 'node-kmod-deps';
 import type { Reason } from '../../contract/manifest.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
 import { importersOf } from '../drivers/facts.ts';
 import { targetsToday } from '../drivers/history.ts';
 import { fateOf } from '../drivers/names.ts';
@@ -9,7 +10,6 @@ import type { Selection } from '../drivers/selection.ts';
 import { parseExclude, type Selector, selected } from '../drivers/selector.ts';
 import { driverSetNames, loadDriverSets } from '../drivers/sets.ts';
 import type { Profile } from '../profile/load.ts';
-import { didYouMean } from '../profile/suggest.ts';
 import { absent, type Finding } from './finding.ts';
 
 export interface DriverInputs {

@@ -3,15 +3,15 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
-import { check } from './check.ts';
+import { check } from '../../contract/settings/check.ts';
+import { checkNetwork } from '../../contract/settings/network.ts';
+import { together } from '../../contract/settings/problems.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
+import { shown } from '../../contract/settings/text.ts';
+import { type Located, nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
 import { merge, without } from './merge.ts';
-import { checkNetwork } from './network.ts';
 import { absolutePaths } from './paths.ts';
-import { together } from './problems.ts';
 import { ProfileSchema, type Settings } from './schema.ts';
-import { didYouMean } from './suggest.ts';
-import { shown } from './text.ts';
-import { type Located, nodeAt, plain, readYaml } from './yaml.ts';
 
 /** A profile with everything it extends merged in: every field has its value, every path is absolute. */
 export interface Profile extends Settings {

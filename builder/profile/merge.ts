@@ -1,5 +1,5 @@
-import { INHERITED } from './schema.ts';
-import type { Located } from './yaml.ts';
+import { INHERITED } from '../../contract/settings/fields.ts';
+import type { Located } from '../../contract/settings/yaml.ts';
 
 /** What merging asks of a JSON Schema. */
 interface Sections {

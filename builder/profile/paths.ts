@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Located } from './yaml.ts';
+import type { Located } from '../../contract/settings/yaml.ts';
 
 /** Values that are paths always, and those that may also be a name (of a package, a set, a program). `*`: any item. */
 const PATHS: { path: string[]; or?: RegExp }[] = [

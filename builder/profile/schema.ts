@@ -1,29 +1,23 @@
 import { RESTORE_MODES } from '../../contract/rescue-config.ts';
-import { type Static, Type } from './type.ts';
-
-/**
- * The profile's one source: its JSON Schema (draft 2020-12), and from it the TypeScript types. In the file every field
- * but `name` may be left out; the profile that `extends:` names, and at last profiles/standalone.yaml, says the rest.
- * Lists, never comma strings.
- */
-const closed = { additionalProperties: false } as const;
-
-/** As an item of a list: the items of the profile this one extends. */
-export const INHERITED = '...';
+import {
+  closed,
+  INHERITED,
+  keymap,
+  NETWORK_FIELDS,
+  RESTORE_FIELDS,
+  section,
+  strings,
+  text,
+  textOrNull,
+} from '../../contract/settings/fields.ts';
+import { type Static, Type } from '../../contract/settings/type.ts';
 
 /** What `mindi build` can write; each is one file in boot/. */
 export const MEDIA = ['iso', 'usb', 'obdr', 'netboot'] as const;
 export type Medium = (typeof MEDIA)[number];
 
-const strings = (description: string) =>
-  Type.Array(Type.String({ minLength: 1 }), { description: `${description}; "${INHERITED}" stands for the inherited` });
-const text = (description: string, options: object = {}) => Type.String({ minLength: 1, description, ...options });
-const textOrNull = (description: string, options: object = {}) =>
-  Type.Unsafe<string | null>({ type: ['string', 'null'], minLength: 1, description, ...options });
 const mebibytesOrNull = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], exclusiveMinimum: 0, description });
-const section = <T extends Parameters<typeof Type.Object>[0]>(description: string, fields: T) =>
-  Type.Optional(Type.Object(fields, { ...closed, description }));
 
 const KernelSource = Type.Union(
   [
@@ -88,6 +82,11 @@ export const SCHEMA_HEAD = {
   description: 'One rescue medium of mindi. What a profile does not say is as in the profile it extends.',
 };
 
+/**
+ * The profile's one source: its JSON Schema (draft 2020-12), and from it the TypeScript types. In the file every field
+ * but `name` may be left out; the profile that `extends:` names, and at last profiles/standalone.yaml, says the rest.
+ * Lists, never comma strings.
+ */
 export const ProfileSchema = Type.Object(
   {
     name: Type.String({
@@ -143,12 +142,7 @@ export const ProfileSchema = Type.Object(
       ),
     ),
     restore: section('what the medium does when it is up', {
-      mode: Type.Optional(
-        Type.Enum([...RESTORE_MODES], {
-          description: 'interactive asks, nuke restores without asking, compare writes nothing, expert gives a shell',
-        }),
-      ),
-      source: Type.Optional(textOrNull('where the restore data are, a URL; null: asked at boot')),
+      ...RESTORE_FIELDS,
     }),
     media: Type.Optional(
       Type.Array(Type.Enum([...MEDIA, INHERITED]), {
@@ -213,18 +207,7 @@ export const ProfileSchema = Type.Object(
         }),
       ),
     }),
-    network: section('the network of the rescue system', {
-      ip: Type.Optional(
-        Type.Union([text('one card'), Type.Array(text('one card'), { description: 'several cards' })], {
-          description:
-            'how the network is set up at boot, in the words of the boot parameter ip=: none, dhcp, NIC:dhcp, auto6, CLIENT::GATEWAY:NETMASK:HOSTNAME:NIC:none; a list for several cards',
-        }),
-      ),
-      vlan: Type.Optional(strings('VLANs of cards: vlan5:eth0')),
-      bond: Type.Optional(strings('bonds of cards: bond0:eth0,eth1:mode=active-backup,miimon=100')),
-      nameserver: Type.Optional(strings('addresses of name servers, beside those that DHCP tells')),
-      ntp: Type.Optional(strings('time servers, beside those that DHCP tells; the clock is set from them')),
-    }),
+    network: section('the network of the rescue system', NETWORK_FIELDS),
     netboot: section('the medium that machines start from the network', {
       url: Type.Optional(
         textOrNull(
@@ -234,11 +217,7 @@ export const ProfileSchema = Type.Object(
       ),
     }),
     access: section('how a person gets at the rescue system', {
-      keymap: Type.Optional(
-        textOrNull('console keymap, e.g. de-latin1; host: as this machine has it; null: the kernel’s own (us)', {
-          pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-        }),
-      ),
+      keymap: keymap('console keymap, e.g. de-latin1; host: as this machine has it; null: the kernel’s own (us)'),
       keymaps: Type.Optional(
         strings('console keymaps to choose from on the rescue system; those this machine does not have are left out'),
       ),

@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MindiError } from '../../contract/error.ts';
-import { check } from '../profile/check.ts';
-import { together } from '../profile/problems.ts';
-import { didYouMean } from '../profile/suggest.ts';
-import { shown } from '../profile/text.ts';
-import { type Static, Type } from '../profile/type.ts';
-import { type Located, plain, readYaml } from '../profile/yaml.ts';
+import { check } from '../../contract/settings/check.ts';
+import { together } from '../../contract/settings/problems.ts';
+import { didYouMean } from '../../contract/settings/suggest.ts';
+import { shown } from '../../contract/settings/text.ts';
+import { type Static, Type } from '../../contract/settings/type.ts';
+import { type Located, plain, readYaml } from '../../contract/settings/yaml.ts';
 
 const BUILT_IN = fileURLToPath(new URL('../../profiles/tools', import.meta.url));
 const KIND = 'tool set';

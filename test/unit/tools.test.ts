@@ -16,13 +16,13 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { packSegments } from '../../builder/pack/segments.ts';
 import { arrange } from '../../builder/piece.ts';
-import { readYaml } from '../../builder/profile/yaml.ts';
 import { findBusybox } from '../../builder/tools/busybox.ts';
 import { FileHashes } from '../../builder/tools/hashes.ts';
 import { resolveTools } from '../../builder/tools/resolve.ts';
 import { runtimeEntries } from '../../builder/tools/runtime.ts';
 import { checkToolSet, toolSetNames } from '../../builder/tools/sets.ts';
 import type { Entry, FileEntry } from '../../contract/manifest.ts';
+import { readYaml } from '../../contract/settings/yaml.ts';
 import { type ElfSample, makeElf } from './elf-sample.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'mindi-tools-'));

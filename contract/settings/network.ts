@@ -1,6 +1,6 @@
-import { MindiError } from '../../contract/error.ts';
-import { NETWORK_WORDS, type NetworkWords, noSetting } from '../../contract/network-setting.ts';
-import { INHERITED, type Settings } from './schema.ts';
+import { MindiError } from '../error.ts';
+import { NETWORK_WORDS, type NetworkWords, noSetting } from '../network-setting.ts';
+import { INHERITED } from './fields.ts';
 import { type Located, nodeAt, plain } from './yaml.ts';
 
 /** Fields of `network:` that are words of network-setting.ts. */
@@ -25,8 +25,8 @@ export function checkNetwork(root: Located): MindiError[] {
   });
 }
 
-/** The profile's network as the rescue system reads it. */
-export function networkWords(network: Settings['network']): NetworkWords {
-  const words = FIELDS.map((field) => [field, [network[field]].flat()] as const);
+/** The network as the rescue system reads it. */
+export function networkWords(network: Said): NetworkWords {
+  const words = FIELDS.map((field) => [field, [network[field] ?? []].flat()] as const);
   return Object.fromEntries(words.filter(([, values]) => values.length > 0));
 }

@@ -1,8 +1,8 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { MindiError } from '../../contract/error.ts';
+import { MindiError } from '../error.ts';
+import { INHERITED } from './fields.ts';
 import { quoted } from './problems.ts';
-import { INHERITED } from './schema.ts';
 import { didYouMean } from './suggest.ts';
 import { type Located, nodeAt, plain } from './yaml.ts';
 

@@ -1,4 +1,4 @@
-import { MindiError } from '../../contract/error.ts';
+import { MindiError } from '../error.ts';
 
 /** More than a person reads at once; the rest is only counted. */
 const MOST_SHOWN = 50;

@@ -9,7 +9,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
-import { MindiError } from '../../contract/error.ts';
+import { MindiError } from '../error.ts';
 import { quoted, together } from './problems.ts';
 import { readText, shown } from './text.ts';
 
@@ -31,15 +31,11 @@ const DEEPEST = 32;
 /**
  * Reads a YAML file whose top level is `key: value` lines. YAML 1.2's core values; no tags, no second document.
  * @param kind what it is, `profile` or `driver set`: used in messages and, dashed, in error codes.
+ * @param name how the file is called in places
  * @throws MindiError with every syntax problem at its file:line:column, or why the file could not be read.
  */
-export async function readYaml(file: string, kind: string): Promise<Located> {
-  return parseYaml(await readText(file, kind), shown(file), kind);
-}
-
-/** The same for a text; `file` is only named in places. */
-function parseYaml(text: string, file: string, kind: string): Located {
-  return new Reader(text, file, kind).read();
+export async function readYaml(file: string, kind: string, name: string = shown(file)): Promise<Located> {
+  return new Reader(await readText(file, kind, name), name, kind).read();
 }
 
 /** Plain JavaScript values of a located tree. */

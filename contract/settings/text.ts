@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile, stat } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
-import { MindiError, messageOf } from '../../contract/error.ts';
+import { MindiError, messageOf } from '../error.ts';
 
 /** A file of settings is a few KiB; what is bigger is something else. */
 const MOST_BYTES = 256 * 1024;
@@ -15,56 +15,57 @@ export function shown(file: string): string {
 /**
  * Reads a small UTF-8 text file that a person wrote.
  * @param kind what it is, `profile` or `driver set`: used in messages and, dashed, in error codes.
+ * @param name how the file is called in messages.
  * @throws MindiError `KIND.not-found`, `.not-a-file`, `.unreadable`, `.too-big`, `.binary` or `.not-utf8`.
  */
-export async function readText(file: string, kind: string): Promise<string> {
-  const bytes = await readBytes(file, kind);
+export async function readText(file: string, kind: string, name: string = shown(file)): Promise<string> {
+  const bytes = await readBytes(file, kind, name);
   const hint = `A ${kind} is a YAML text file in UTF-8.`;
   if (bytes.includes(0) && !isUtf16(bytes))
-    throw problem(kind, 'binary', file, `this is a binary file, not a ${kind}`, hint);
+    throw problem(kind, 'binary', name, `this is a binary file, not a ${kind}`, hint);
   if (!isUtf8(bytes))
     throw problem(
       kind,
       'not-utf8',
-      `${file}:${lineNotUtf8(bytes)}`,
+      `${name}:${lineNotUtf8(bytes)}`,
       'the text is not UTF-8',
       `${hint} Save it as such.`,
     );
   return new TextDecoder().decode(bytes);
 }
 
-async function readBytes(file: string, kind: string): Promise<Buffer> {
+async function readBytes(file: string, kind: string, name: string): Promise<Buffer> {
   try {
     // Asked before it is opened: a pipe without a writer would never open, a device never end.
     const facts = await stat(file);
     if (facts.isDirectory())
-      throw problem(kind, 'not-a-file', file, `this is a directory, not a ${kind}`, `Name the ${kind} file in it.`);
+      throw problem(kind, 'not-a-file', name, `this is a directory, not a ${kind}`, `Name the ${kind} file in it.`);
     if (!facts.isFile())
-      throw problem(kind, 'not-a-file', file, 'this is no regular file', `Write the ${kind} to a file.`);
+      throw problem(kind, 'not-a-file', name, 'this is no regular file', `Write the ${kind} to a file.`);
     if (facts.size > MOST_BYTES)
       throw problem(
         kind,
         'too-big',
-        file,
+        name,
         `larger than ${MOST_BYTES / 1024} KiB`,
         `No ${kind} is; is it another file?`,
       );
     return await readFile(file);
   } catch (error) {
-    throw error instanceof MindiError ? error : unreadable(file, kind, error);
+    throw error instanceof MindiError ? error : unreadable(name, kind, error);
   }
 }
 
-function unreadable(file: string, kind: string, error: unknown): MindiError {
+function unreadable(name: string, kind: string, error: unknown): MindiError {
   const code = (error as NodeJS.ErrnoException).code;
   if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG')
-    return problem(kind, 'not-found', file, `there is no such ${kind}`, 'Check the spelling and the directory.');
+    return problem(kind, 'not-found', name, `there is no such ${kind}`, 'Check the spelling and the directory.');
   if (code === 'EACCES' || code === 'EPERM')
-    return problem(kind, 'unreadable', file, 'you may not read this', 'Run mindi as root, or change its permissions.');
+    return problem(kind, 'unreadable', name, 'you may not read this', 'Run mindi as root, or change its permissions.');
   return problem(
     kind,
     'unreadable',
-    file,
+    name,
     `this cannot be read: ${messageOf(error)}`,
     'Is it a file on a working disk?',
   );
@@ -84,6 +85,6 @@ function lineNotUtf8(bytes: Buffer): number {
   return line;
 }
 
-function problem(kind: string, code: string, file: string, message: string, hint: string): MindiError {
-  return new MindiError(message, { code: `${kind.replaceAll(' ', '-')}.${code}`, where: shown(file), hint });
+function problem(kind: string, code: string, name: string, message: string, hint: string): MindiError {
+  return new MindiError(message, { code: `${kind.replaceAll(' ', '-')}.${code}`, where: name, hint });
 }
