@@ -41,6 +41,8 @@ export interface ReadyReport {
   check: CheckReport | null;
   /** The source of restore data that the boot parameters or the profile name; null: none. */
   source: SourceReport | null;
+  /** null: it does not run. */
+  ssh: SshReport | null;
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];
 }
@@ -53,6 +55,14 @@ export interface SourceReport {
   volumes: Volume[];
   /** Why it is not open. */
   failure: string | null;
+}
+
+/** SSH lets keys in, as root on port 22. */
+export interface SshReport {
+  /** Fingerprint of the host key, made at boot: `SHA256:…`. */
+  hostKey: string;
+  /** How many keys are let in. */
+  keys: number;
 }
 
 /** A module of this kernel that is not here, and why. */

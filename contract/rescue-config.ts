@@ -20,6 +20,8 @@ export interface RescueConfig {
   keymap: string | null;
   /** The profile's network, in the words of network-setting.ts; absent: nothing is said. */
   network?: NetworkWords;
+  /** The read-only page over HTTP; absent: off. */
+  statusPage?: boolean;
   /** The medium's manifest; absent where there was none when this was written. */
   manifest?: MediumManifestFacts;
 }
@@ -61,6 +63,8 @@ export const PATHS = {
   /** NetbootConfig; only in the initrd that is started from the network. */
   netboot: '/etc/mindi/netboot.json',
   mountlistYaml: '/etc/mindi/mountlist.yaml',
+  /** The profile's public keys, which SSH lets in. */
+  authorizedKeys: '/etc/mindi/authorized_keys',
   /** The squashfs with node (or bun) and its libraries, inside the initrd; the shim loop-mounts it. */
   runtimeImage: '/runtime.squashfs',
   runtime: '/runtime',

@@ -5,6 +5,7 @@ import { attribute, type Device } from './devices.ts';
 import { disks, loadedModules, memory, nics, secureBoot, tapes } from './hardware.ts';
 import { uptime } from './log.ts';
 import { missingDevices, missingRequests } from './missing.ts';
+import { sshState } from './remote/ssh.ts';
 import { requestsInVain } from './requests.ts';
 
 /** What the ready line says of this machine and this boot. */
@@ -27,6 +28,7 @@ export function readyReport(boot: Boot): ReadyReport {
     trusted: boot.trusted,
     check: boot.check,
     source: boot.source,
+    ssh: sshState(),
     problems: [...boot.problems, ...boot.modules.problems],
   };
 }

@@ -1,6 +1,7 @@
 import { check } from './check.ts';
 import { network } from './network.ts';
 import { source } from './source.ts';
+import { ssh } from './ssh.ts';
 import { storage } from './storage.ts';
 
 /** What `mindi NAME` does in a shell of the rescue system. */
@@ -12,7 +13,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check, network, source, storage];
+const COMMANDS: readonly Command[] = [check, network, source, ssh, storage];
 
 /** Done by the shell script mindi itself, without the runtime's memory. */
 const MENU = { name: 'menu', about: 'bring the menu to this terminal' };

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { type BootParameters, chosenSource } from '../../contract/boot-request.ts';
+import { chosenSource } from '../../contract/boot-request.ts';
 import {
   type IpSetting,
   macOf,
@@ -10,6 +10,7 @@ import {
 } from '../../contract/network-setting.ts';
 import { bootCard } from '../address.ts';
 import { type Boot, type Context, type Network, problem } from '../boot.ts';
+import { wantsSsh, wantsStatusPage } from '../remote/wanted.ts';
 import { giveAddress, NoAddress, type Up } from './addresses.ts';
 import { switchOn } from './cards.ts';
 import { makeBonds, makeVlans, renameCards } from './made-of-cards.ts';
@@ -76,14 +77,15 @@ export function settingFor({ parameters, config, mode }: Boot): NetworkSetting |
   if (says(profile)) return { ...profile, ...both };
   const source =
     mode === 'interactive' || mode === 'expert' ? parameters.source : chosenSource(parameters, config.restore.source);
-  return needed(parameters) || isRemote(source) ? { ...noSetting(), ...both } : null;
+  return needed({ parameters, config }) || isRemote(source) ? { ...noSetting(), ...both } : null;
 }
 
 const says = ({ ip, vlans, bonds }: NetworkSetting) => ip.length + vlans.length + bonds.length > 0;
 
-/** What else on the command line cannot do without. */
-function needed({ net, hwaddr, ping, log, ssh, status }: BootParameters): boolean {
-  return net || hwaddr !== null || ping !== null || log !== null || ssh === true || status === true;
+/** What else cannot do without. */
+function needed(boot: Pick<Boot, 'parameters' | 'config'>): boolean {
+  const { net, hwaddr, ping, log } = boot.parameters;
+  return net || hwaddr !== null || ping !== null || log !== null || wantsSsh(boot) || wantsStatusPage(boot);
 }
 
 /** Sources that are part of the machine. */

@@ -2,6 +2,7 @@ import type { ReadyReport } from '../../contract/report.ts';
 import type { RescueConfig } from '../../contract/rescue-config.ts';
 import { storageLines } from '../../contract/storage.ts';
 import { missingLines } from '../missing-file.ts';
+import { sshText } from '../remote/ssh.ts';
 import { sizeText } from '../size-text.ts';
 import { clip } from './layout.ts';
 
@@ -61,6 +62,7 @@ function rows(report: ReadyReport, { config, source }: Known): Row[] {
         words(nic.name, nic.mac, driver(nic.driver), nic.link ? 'cable in' : 'no cable', nic.addresses.join(', ')),
       ),
     ],
+    ['SSH', report.ssh ? [sshText(report.ssh)] : []],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
     ['Source', [source]],
     ['Missing', missingLines(report)],

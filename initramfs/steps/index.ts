@@ -9,6 +9,7 @@ import { mounts } from './mounts.ts';
 import { netboot } from './netboot.ts';
 import { network } from './network.ts';
 import { ready } from './ready.ts';
+import { remoteAccess } from './remote-access.ts';
 import { restore } from './restore.ts';
 import { source } from './source.ts';
 import { storage } from './storage.ts';
@@ -25,6 +26,7 @@ export const STEPS: readonly Step[] = [
   keymap,
   clock,
   network,
+  remoteAccess,
   source,
   check,
   ready,
