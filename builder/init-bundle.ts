@@ -38,6 +38,8 @@ async function bundle(): Promise<[name: string, text: string][]> {
       format: 'esm',
       target: 'es2022',
       conditions: ['source'],
+      // For libraries that are CommonJS: aws4.
+      banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
       legalComments: 'none',
       logLevel: 'silent',
     });

@@ -45,6 +45,20 @@ export const PARAMETER_GROUPS: readonly { title: string; parameters: readonly Bo
         about: 'Address of the restore data, for example nfs://server/backup, usb: or disk:LABEL=store/web01.',
       },
       {
+        name: 'mindi.password-file',
+        kind: 'word',
+        sets: 'passwordFile',
+        value: '=PATH',
+        about: 'A file on the medium or on a USB stick whose first line is the password for the restore data.',
+      },
+      {
+        name: 'mindi.hostkey',
+        kind: 'word',
+        sets: 'hostKey',
+        value: '=SHA256:…',
+        about: 'Fingerprint of the key of the SFTP server that has the restore data; another key is refused.',
+      },
+      {
         name: 'nfsmount',
         kind: 'source',
         value: '=SERVER:/PATH',

@@ -10,6 +10,10 @@ export interface BootParameters {
   mode: RestoreMode | null;
   /** Address of the restore data, as docs/restore-sources.md has it; null: see `chosenSource`. */
   source: string | null;
+  /** The file with the password for it: a path on the medium or a USB stick. */
+  passwordFile: string | null;
+  /** Fingerprint of the key of the SFTP server: `SHA256:…`; null: as the profile says. */
+  hostKey: string | null;
   /** The restore data are ISO files (classic `iso`). */
   isoFiles: boolean;
   /** What the names of the ISO files begin with; null: any. */

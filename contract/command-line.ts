@@ -97,6 +97,8 @@ function nothingSaid(): BootParameters {
   return {
     mode: null,
     source: null,
+    passwordFile: null,
+    hostKey: null,
     isoFiles: false,
     prefix: null,
     network: noSetting(),

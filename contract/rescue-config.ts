@@ -16,7 +16,8 @@ export interface RescueConfig {
   stage2: SecondStage | null;
   /** Modules loaded first, in order, before coldplug: what reaches the medium. Names without dependencies. */
   essential: string[];
-  restore: { mode: RestoreMode; source: string | null };
+  /** `hostKey`: fingerprint of the source's SFTP server, `SHA256:…`; absent where none is told. */
+  restore: { mode: RestoreMode; source: string | null; hostKey?: string };
   keymap: string | null;
   /** The profile's network, in the words of network-setting.ts; absent: nothing is said. */
   network?: NetworkWords;
@@ -62,6 +63,9 @@ export const PATHS = {
   mountlist: '/etc/mindi/mountlist.txt',
   /** NetbootConfig; only in the initrd that is started from the network. */
   netboot: '/etc/mindi/netboot.json',
+  /** Of the profile: first line the password for the restore source, and the private key for an SFTP server. */
+  password: '/etc/mindi/restore-password',
+  sshKey: '/etc/mindi/restore-key',
   mountlistYaml: '/etc/mindi/mountlist.yaml',
   /** The profile's public keys, which SSH lets in. */
   authorizedKeys: '/etc/mindi/authorized_keys',

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { parseSums, SUMS } from '../contract/sums.ts';
 import type { Location } from './address.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { memory } from './hardware.ts';
+import { get as ask } from './http.ts';
 import { log } from './log.ts';
 import { unmountMedium } from './medium.ts';
 import { busybox, complaint } from './process.ts';
@@ -20,7 +20,6 @@ const ROUNDS = 3;
 const PAUSE = 3000;
 /** Seconds without a byte after which an HTTP server is given up. */
 const STALL = 30;
-const REDIRECTS = 5;
 /** Seconds all of it may take by TFTP, whose client gives up by itself when the server falls silent. */
 const LONGEST = 3600;
 /** Milliseconds after which people are told how far it is, and how often. */
@@ -140,7 +139,8 @@ const mebibytes = (bytes: number) => Math.ceil(bytes / MIB);
 
 const byHttp: Fetcher = async ({ base }, { path, size }, target) => {
   try {
-    const response = await request(`${base}${path}`, REDIRECTS);
+    // Certificates would fail where the clock is wrong or the server is a lab's own.
+    const response = await ask(new URL(`${base}${path}`), { stall: STALL, unchecked: true });
     const { statusCode: status = 0, statusMessage = '', headers } = response;
     const length = Number(headers['content-length'] ?? size);
     const right = status === 200 && (size === undefined || length === size);
@@ -153,21 +153,6 @@ const byHttp: Fetcher = async ({ base }, { path, size }, target) => {
     return { why: (error as Error).message, final: false };
   }
 };
-
-/** Not fetch(): its parser is WebAssembly, and here nothing is compiled for speed. */
-async function request(url: string, redirects: number): Promise<IncomingMessage> {
-  const client = url.startsWith('https:') ? await import('node:https') : await import('node:http');
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  // What comes is checked by its hash; certificates would fail where the clock is wrong or the server is a lab's own.
-  const asked = client.get(url, { rejectUnauthorized: false, timeout: STALL * 1000 }, resolve);
-  asked.on('timeout', () => asked.destroy(new Error(`no answer within ${STALL} seconds`)));
-  asked.on('error', reject);
-  const response = await promise;
-  const { location } = response.headers;
-  if (!location || ![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || redirects === 0) return response;
-  response.destroy();
-  return request(new URL(location, url).href, redirects - 1);
-}
 
 const byTftp: Fetcher = async ({ host, port, folder }, { path }, target) => {
   const address = await addressOf(host);

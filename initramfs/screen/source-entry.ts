@@ -1,3 +1,4 @@
+import { withoutPassword } from '../../contract/command-line.ts';
 import type { Boot } from '../boot.ts';
 import { openOrAsk } from '../sources/ask.ts';
 import { findSources, SOURCES } from '../sources/index.ts';
@@ -16,10 +17,7 @@ export const sourceEntry: Entry = {
 export function sourceText({ config, source }: Pick<Boot, 'config' | 'source'>, open: OpenSource | null): string {
   if (open) return `${open.name}${open.path ? `, read-only in ${open.path}` : ''}`;
   if (source?.failure === null) return `${source.address}${source.path ? `, read-only in ${source.path}` : ''}`;
-  // What stands behind :// may be a password.
-  return config.restore.source
-    ? `${config.restore.source.replace(/\/\/[^@/]*@/, '//')}, not open yet`
-    : 'none chosen yet';
+  return config.restore.source ? `${withoutPassword(config.restore.source)}, not open yet` : 'none chosen yet';
 }
 
 async function chooseSource(session: Session): Promise<void> {

@@ -1,5 +1,5 @@
-import type { Context } from '../boot.ts';
 import { placeOf } from './address.ts';
+import { passwordOf, userOf } from './password.ts';
 import { hostOf, reachServer } from './server.ts';
 import { openShare } from './share.ts';
 import { SourceError, type SourceKind } from './source.ts';
@@ -19,7 +19,7 @@ export const cifs: SourceKind = {
       throw new SourceError('The address names no server and share.', 'Write it as smb://user@server/share.');
     const port = Number(address.port) || PORT;
     await reachServer(context, address, port);
-    const user = decodeURIComponent(address.username);
+    const user = userOf(address);
     // mount.cifs takes its options apart at commas.
     if (user.includes(',')) throw new SourceError('The name of the user has a comma.', 'Use another user.');
     return openShare(context, {
@@ -32,8 +32,3 @@ export const cifs: SourceKind = {
     });
   },
 };
-
-function passwordOf({ username, password, host }: URL, { person }: Context): string | Promise<string> {
-  if (password) return decodeURIComponent(password);
-  return person.enter(`Password of ${username} on ${host}`, { secret: true });
-}

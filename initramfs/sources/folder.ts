@@ -111,10 +111,10 @@ function mountIso(context: Context, folder: Directory, file: string, place: stri
 }
 
 /** Of several sets that made last. */
-function newestSet(context: Context, isos: readonly IsoVolume[]): IsoVolume[] {
-  const sets = new Map(isos.map(({ volume }) => [volume.set, volume]));
+export function newestSet<T extends { volume: Volume }>(context: Context, found: readonly T[]): T[] {
+  const sets = new Map(found.map(({ volume }) => [volume.set, volume]));
   const [newest, ...older] = [...sets.values()].sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
   for (const { machine, created } of older)
     tell(context, `also there, and not used: the set of ${machine}, ${created}`);
-  return isos.filter(({ volume }) => volume.set === newest?.set);
+  return found.filter(({ volume }) => volume.set === newest?.set);
 }

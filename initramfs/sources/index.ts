@@ -5,11 +5,12 @@ import { disc } from './disc.ts';
 import { disk } from './disk.ts';
 import { http } from './http.ts';
 import { nfs } from './nfs.ts';
+import { s3 } from './s3.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
 import { tape } from './tape.ts';
 import { usb } from './usb.ts';
 
-export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs, http];
+export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs, http, s3];
 
 /**
  * Opens the source at an address.

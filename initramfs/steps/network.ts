@@ -6,6 +6,7 @@ import { setClock } from '../network/clock.ts';
 import { ping } from '../network/ping.ts';
 import { bringUp, isRemote, settingFor } from '../network/set-up.ts';
 import { gateways } from '../network/state.ts';
+import { serverAddress } from '../sources/s3-address.ts';
 
 /** Brings the network up when that was asked for and is not done yet; else its cards tell at least whether a cable is in. */
 export const network: Step = {
@@ -25,14 +26,16 @@ async function pingSource(boot: Boot): Promise<string | null> {
   const times = boot.parameters.ping;
   if (times === null) return null;
   const source = chosenSource(boot.parameters, boot.config.restore.source);
-  const host = (isRemote(source) && new URL(source).hostname.replace(/^\[(.*)\]$/, '$1')) || gateways()[0]?.gateway;
+  const server = isRemote(source) ? new URL(serverAddress(source)).hostname.replace(/^\[(.*)\]$/, '$1') : '';
+  const host = server || gateways()[0]?.gateway;
   return host ? ping(boot, host, times) : 'There is neither a server nor a gateway to ping.';
 }
 
 /** From time servers, else from the servers that are asked for data by HTTP. */
 async function clockFromNetwork(boot: Boot): Promise<string | null> {
   const { parameters, config } = boot;
-  const places = [chosenSource(parameters, config.restore.source), parameters.stage2, parameters.log, boot.medium];
+  const source = chosenSource(parameters, config.restore.source);
+  const places = [source && serverAddress(source), parameters.stage2, parameters.log, boot.medium];
   const http = places.filter((place) => place !== null && /^https?:/.test(place) && URL.canParse(place));
   if (http.some((place) => place?.startsWith('https:'))) await trustOwnAuthorities();
   const bare = http.map((place) => new URL(place ?? '').origin);

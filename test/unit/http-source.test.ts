@@ -9,7 +9,11 @@ import { http } from '../../initramfs/sources/http.ts';
 const VOLUME = { format: 1, set: 'a1', number: 1, of: 1, machine: 'web01', created: '2026-03-01T12:00:00Z' };
 const DATA = Buffer.from('0123456789');
 const LOGIN = `Basic ${Buffer.from('anna:s3cret').toString('base64')}`;
-const context = { parameters: { wait: 0 }, consoles: { write() {} }, person: {} } as unknown as Context;
+const context = {
+  parameters: { wait: 0, passwordFile: null },
+  consoles: { write() {} },
+  person: {},
+} as unknown as Context;
 
 let server: Server;
 let other: Server;
@@ -25,8 +29,9 @@ beforeAll(async () => {
   server = createServer(({ url = '', headers }, response) => {
     const from = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
     if (url.startsWith('/closed/') && headers.authorization !== LOGIN) response.writeHead(401).end();
-    else if (url.endsWith(VOLUME_FILE) && !url.startsWith('/empty/')) response.end(JSON.stringify(VOLUME));
+    else if (url.includes(VOLUME_FILE) && !url.startsWith('/empty/')) response.end(JSON.stringify(VOLUME));
     else if (url.endsWith('/whole')) response.end(DATA);
+    else if (url.endsWith('?sig=a%2Bb&x=1')) response.end(url);
     else if (url.endsWith('/away')) response.writeHead(302, { location: on(other, 'x').href }).end();
     else if (url.endsWith('/cut'))
       response.writeHead(200, { 'content-length': 99 }).write(DATA, () => response.destroy());
@@ -55,6 +60,12 @@ describe('a web server', () => {
     expect(source.name).not.toMatch(/anna|s3cret/);
     expect(await buffer(await source.read('away'))).toEqual(DATA);
     expect(leaked).toEqual([undefined]);
+  });
+
+  test('gets what stands after ? with each file, and no name shows it', async () => {
+    const source = await http.open(on(server, 'web01?sig=a%2Bb&x=1'), context);
+    expect(String(await buffer(await source.read('etc/a b')))).toBe('/web01/etc/a%20b?sig=a%2Bb&x=1');
+    expect(source.name).not.toContain('sig');
   });
 
   test('that refuses or has nothing is a sentence', async () => {
