@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { request } from 'node:http';
 import { type Context, tell } from '../boot.ts';
 import { busybox } from '../process.ts';
 
@@ -89,9 +88,9 @@ export function parseNtp(answer: Buffer, mark: Buffer): number | null {
 export async function askHttp(url: string): Promise<number | null> {
   const { protocol } = new URL(url);
   const { promise, resolve } = Promise.withResolvers<number | null>();
-  const ask = protocol === 'https:' ? (await import('node:https')).request : request;
+  const { request } = protocol === 'https:' ? await import('node:https') : await import('node:http');
   // With a wrong clock no certificate is valid; nothing but the date is taken from the answer.
-  const asked = ask(url, { method: 'HEAD', timeout: ANSWER_LIMIT, rejectUnauthorized: false }, (response) => {
+  const asked = request(url, { method: 'HEAD', timeout: ANSWER_LIMIT, rejectUnauthorized: false }, (response) => {
     response.destroy();
     const time = Date.parse(response.headers.date ?? '');
     resolve(Number.isNaN(time) ? null : time);
