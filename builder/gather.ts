@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { MindiError } from '../contract/error.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { formatMountlist } from '../contract/mountlist-file.ts';
+import { authorizedKeysPiece } from './authorized-keys.ts';
 import { baseEntries } from './base-segment.ts';
 import { fateNotes } from './drivers/fates.ts';
 import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
@@ -17,7 +18,7 @@ import type { Profile } from './profile/load.ts';
 import { type Secrets, scanForSecrets } from './secrets/scan.ts';
 import { findBusybox } from './tools/busybox.ts';
 import { FileHashes } from './tools/hashes.ts';
-import { resolveTools, type Tools } from './tools/resolve.ts';
+import { resolveTools, type Tools, type ToolsRequest } from './tools/resolve.ts';
 import { runtimeEntries } from './tools/runtime.ts';
 
 const GENERATOR = `mindi ${createRequire(import.meta.url)('../package.json').version}`;
@@ -40,9 +41,9 @@ export async function gather(
   const keymap = hostKeymap(profile.access.keymap);
   const captured = mountlistFor(profile);
   captured.catch(() => {}); // told below, with all else that is wrong
-  const [drivers, tools, base, runtime, mountlist, keymaps] = await settled([
+  const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys] = await settled([
     gatherDrivers(profile, hashes, note, captured),
-    resolveTools({ ...profile.tools, where: profile.where, hashes }),
+    resolveTools({ ...toolsOf(profile), hashes }),
     baseEntries({ busybox: findBusybox() }),
     runtimeEntries(profile.runtime, hashes).then((runtime) => {
       early(runtime);
@@ -50,6 +51,7 @@ export async function gather(
     }),
     captured,
     keymapPiece([...new Set([...(keymap ? [keymap] : []), ...profile.access.keymaps])]),
+    authorizedKeysPiece(profile),
   ]);
   await hashes.save();
   if (keymap && keymaps.missing.includes(keymap))
@@ -66,10 +68,22 @@ export async function gather(
     runtime,
     tools: scanned.tools,
     mountlist,
+    authorizedKeys,
     secrets: scanned,
     ...pieces,
   };
 }
+
+/** Who shall be let in needs the program that does it. */
+function toolsOf({ tools, access, where }: Profile): Pick<ToolsRequest, 'sets' | 'include' | 'where'> {
+  const { sets, include } = tools;
+  if (access.authorizedKeys.length === 0 || sets.includes(SSH)) return { sets, include, where };
+  const asked = (path: readonly (string | number)[]) =>
+    where(path[1] === 'sets' && path[2] === sets.length ? ['access', 'authorizedKeys'] : path);
+  return { sets: [...sets, SSH], include, where: asked };
+}
+
+const SSH = 'ssh';
 
 /** One line for all of them: nobody reads fifty. */
 function optionalNote(missing: Tools['optionalMissing']): string {

@@ -31,6 +31,8 @@ export interface PlanInputs {
   network: Piece | null;
   tools: Piece;
   mountlist: Mountlist | null;
+  /** The public keys that SSH lets in. */
+  authorizedKeys: Piece;
 }
 
 export interface Plan {
@@ -127,8 +129,8 @@ function secondStage(inputs: PlanInputs): Segment[] {
 }
 
 /** What only this machine has, last and small, so that everything before it can come from the cache. */
-function hostPiece({ mountlist }: PlanInputs): Piece {
-  const piece: Piece = { entries: [], contents: new Map() };
+function hostPiece({ mountlist, authorizedKeys }: PlanInputs): Piece {
+  const piece = joined(authorizedKeys);
   if (mountlist) madeFile(piece, PATHS.mountlist, formatMountlist(mountlist), [{ rule: 'mountlist' }]);
   return piece;
 }
@@ -152,6 +154,7 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     restore: { mode: profile.restore.mode, source: profile.restore.source },
     keymap: profile.access.keymap,
     network: networkWords(profile.network),
+    ...(profile.access.statusPage && { statusPage: true }),
   };
 }
 

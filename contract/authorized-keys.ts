@@ -12,6 +12,9 @@ export interface KeyProblem {
   why: string;
 }
 
+/** How such a line differs from the path of a file with some. */
+export const KEY_LINE = /\sAAAA/;
+
 /** Options may have blanks in quotes. */
 const OPTIONS = /(?:[^\s"]|"(?:[^"\\]|\\.)*")+/.source;
 const TYPE = /(?:ssh|ecdsa|sk)-[\w@.-]+/.source;

@@ -317,6 +317,10 @@ export const PROVISIONS: readonly Provision[] = [
     arch: 'openssh',
     alpine: 'openssh-client',
   }),
+  medium('sshd', ['sshd'], 'lets people in by SSH', {
+    ...same('openssh-server'),
+    arch: 'openssh',
+  }),
   medium('rsync', ['rsync'], 'restore data from another machine', same('rsync')),
   medium('NFS', ['mount.nfs', 'mount.nfs4', 'showmount'], 'restore data on NFS', {
     ...same('nfs-utils'),

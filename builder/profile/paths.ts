@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
+import { KEY_LINE } from '../../contract/authorized-keys.ts';
+import { INHERITED } from '../../contract/settings/fields.ts';
 import type { Located } from '../../contract/settings/yaml.ts';
 
 /** Values that are paths always, and those that may also be a name (of a package, a set, a program). `*`: any item. */
-const PATHS: { path: string[]; or?: RegExp }[] = [
+const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['kernel', 'image'] },
   { path: ['kernel', 'modules'] },
   { path: ['kernel', 'package'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
@@ -14,6 +16,7 @@ const PATHS: { path: string[]; or?: RegExp }[] = [
   { path: ['drivers', 'firmware', 'from', '*'], or: /\/|\.(deb|rpm|apk|pkg\.tar(\.\w+)?)$/ },
   { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },
   { path: ['tools', 'include', '*'], or: /\// },
+  { path: ['access', 'authorizedKeys', '*'], or: { test: (text) => text !== INHERITED && !KEY_LINE.test(text) } },
   { path: ['access', 'secrets', '*'], or: /\// },
   { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];

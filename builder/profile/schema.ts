@@ -221,6 +221,14 @@ export const ProfileSchema = Type.Object(
       keymaps: Type.Optional(
         strings('console keymaps to choose from on the rescue system; those this machine does not have are left out'),
       ),
+      authorizedKeys: Type.Optional(
+        strings(
+          'public keys that SSH lets in, as lines of authorized_keys or files with them; with one the SSH server is on the medium and starts by itself',
+        ),
+      ),
+      statusPage: Type.Optional(
+        Type.Boolean({ description: 'show the first screen over HTTP, to everybody on the network, read-only' }),
+      ),
       secrets: Type.Optional(
         strings(
           'files that hold secrets and may be on the medium all the same: paths or globs; or boot.append, restore.source',

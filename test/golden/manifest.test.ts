@@ -61,6 +61,7 @@ async function planFor(name: string, kernelName: KernelName): Promise<Plan> {
     runtime: NOTHING,
     tools: NOTHING,
     mountlist: null,
+    authorizedKeys: NOTHING,
     ...pieces,
   });
 }

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { authorizedKeysPiece } from '../../builder/authorized-keys.ts';
+import { loadProfile } from '../../builder/profile/load.ts';
 import { scratch } from '../../builder/scratch.ts';
 import { parseAuthorizedKeys } from '../../contract/authorized-keys.ts';
 
@@ -38,6 +40,31 @@ describe('authorized keys', () => {
     const [problem, ...more] = parseAuthorizedKeys(secret).problems;
     expect(problem?.why).toMatch(/private one/);
     expect(more).toEqual([]);
+  });
+
+  test('the medium gets each key once, as sshd reads them; all that is wrong with the profile is told at once', async () => {
+    await using work = await scratch('keys');
+    const [one, two] = [(await newKey('ed25519')).line, (await newKey('ed25519')).line];
+    const profile = async (...items: string[]) => {
+      const list = items.map((item) => `    - ${JSON.stringify(item)}\n`).join('');
+      const file = join(work.path, 'p.yaml');
+      writeFileSync(file, `name: p\nextends: minimal\naccess:\n  authorizedKeys:\n${list}`);
+      return loadProfile(file);
+    };
+    writeFileSync(join(work.path, 'team.pub'), `# team\n${one}\n${two}\n`);
+    const { entries, contents } = await authorizedKeysPiece(await profile(one, 'team.pub'));
+    expect(entries).toMatchObject([{ path: '/etc/mindi/authorized_keys', mode: 0o600 }]);
+    const [content] = contents.values();
+    expect(content?.from === 'bytes' && String(content.bytes)).toBe(`${one}\n${two}\n`);
+    expect((await authorizedKeysPiece(await loadProfile('minimal'))).entries).toEqual([]);
+
+    writeFileSync(join(work.path, 'bad.pub'), `${one}\n${two.slice(0, 50)}\n`);
+    const error = await authorizedKeysPiece(await profile('bad.pub', 'nobody.pub', two.slice(0, 60))).catch((e) => e);
+    expect(error.problems).toMatchObject([
+      { message: expect.stringContaining('damaged'), where: expect.stringMatching(/bad\.pub:2$/) },
+      { message: expect.stringContaining('cannot be read'), where: expect.stringMatching(/p\.yaml:6:/) },
+      { message: expect.stringContaining('damaged'), where: expect.stringMatching(/p\.yaml:7:/) },
+    ]);
   });
 
   test('any text gives an answer', () => {

@@ -321,6 +321,7 @@ describe('microcode', () => {
       kernel,
       essential: [],
       mountlist: null,
+      authorizedKeys: nothing,
       microcode: nothing,
       network: null,
       ...pieces,
