@@ -56,7 +56,9 @@ const shown = (entries: Entry[]) =>
     .map((entry) => (entry.type === 'symlink' ? `${entry.path} -> ${entry.target}` : entry.path));
 
 test('every set that comes with mindi keeps to its schema and names no program twice', async () => {
-  expect(toolSetNames()).toEqual('base crypt editors filesystems lvm mdraid network repair ssh storage tape'.split(' '));
+  expect(toolSetNames()).toEqual(
+    'base crypt editors filesystems lvm mdraid network repair ssh storage tape'.split(' '),
+  );
   for (const name of toolSetNames()) {
     const file = new URL(`../../profiles/tools/${name}.yaml`, import.meta.url).pathname;
     const set = await readYaml(file, 'tool set');
