@@ -40,6 +40,9 @@ async function bundle(): Promise<[name: string, text: string][]> {
       conditions: ['source'],
       // For libraries that are CommonJS: aws4.
       banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+      // Names stay, for whoever reads the log of a crash.
+      minifySyntax: true,
+      minifyWhitespace: true,
       legalComments: 'none',
       logLevel: 'silent',
     });

@@ -153,6 +153,7 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     essential,
     restore: { mode: profile.restore.mode, source: profile.restore.source },
     keymap: profile.access.keymap,
+    stick: profile.access.stick,
     network: networkWords(profile.network),
     ...(profile.access.statusPage && { statusPage: true }),
   };

@@ -43,8 +43,19 @@ export interface ReadyReport {
   source: SourceReport | null;
   /** null: it does not run. */
   ssh: SshReport | null;
+  /** Files that people put on the medium or on USB sticks. */
+  sticks: StickReport[];
   /** Everything that went wrong but did not stop the boot, one sentence each. */
   problems: string[];
+}
+
+export interface StickReport {
+  /** `/dev/sdb1` */
+  device: string;
+  /** In its folder mindi/. */
+  files: string[];
+  /** Whether its config.yaml holds; false: something is wrong with it, and nothing of it is used. Null: there is none. */
+  config: boolean | null;
 }
 
 export interface SourceReport {

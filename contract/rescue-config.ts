@@ -19,6 +19,8 @@ export interface RescueConfig {
   /** `hostKey`: fingerprint of the source's SFTP server, `SHA256:…`; absent where none is told. */
   restore: { mode: RestoreMode; source: string | null; hostKey?: string };
   keymap: string | null;
+  /** Whether files that people put on a stick are taken: access.stick of the profile. */
+  stick: boolean;
   /** The profile's network, in the words of network-setting.ts; absent: nothing is said. */
   network?: NetworkWords;
   /** The read-only page over HTTP; absent: off. */
@@ -60,6 +62,8 @@ export type RestoreMode = (typeof RESTORE_MODES)[number];
 /** Fixed places on the rescue system both sides rely on. */
 export const PATHS = {
   config: '/etc/mindi/config.json',
+  /** The same with what a stick says; not there where no stick said anything. */
+  effectiveConfig: '/run/mindi/config.json',
   mountlist: '/etc/mindi/mountlist.txt',
   /** NetbootConfig; only in the initrd that is started from the network. */
   netboot: '/etc/mindi/netboot.json',

@@ -1,5 +1,5 @@
 import type { BootParameters } from '../contract/boot-request.ts';
-import type { CheckReport, SourceReport } from '../contract/report.ts';
+import type { CheckReport, SourceReport, StickReport } from '../contract/report.ts';
 import type { RescueConfig, RestoreMode } from '../contract/rescue-config.ts';
 import type { StorageReport } from '../contract/storage.ts';
 import type { Consoles } from './consoles.ts';
@@ -35,6 +35,8 @@ export interface Boot extends Context {
   network: Network | null;
   /** The source the boot parameters or the profile name; null: none. */
   source: SourceReport | null;
+  /** Where people left files of their own for us. */
+  sticks: StickReport[];
   /** The keyboard's layout; null: the kernel's own (us). */
   keymap: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */

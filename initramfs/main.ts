@@ -2,9 +2,10 @@
  * The init: a child of process 1 that brings the rescue system up. The supervisor runs it and tells when it dies. With
  * the word `command` it is the command mindi of the rescue system's shells.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { parseBootParameters } from '../contract/command-line.ts';
+import { PATHS } from '../contract/rescue-config.ts';
 import { type Boot, problem, tell } from './boot.ts';
 import { runCommand } from './commands/index.ts';
 import { Consoles } from './consoles.ts';
@@ -44,6 +45,7 @@ async function start(): Promise<Boot> {
   writeFileSync(PID_FILE, `${process.pid}\n`);
   log(`init started, runtime ${process.version}`);
   const problems: string[] = [];
+  rmSync(PATHS.effectiveConfig, { force: true });
   const config = readRescueConfig(problems);
   const parameters = parseBootParameters(readFileSync('/proc/cmdline', 'utf8'));
   problems.push(...parameters.problems);
@@ -65,6 +67,7 @@ async function start(): Promise<Boot> {
     trusted: null,
     check: null,
     source: null,
+    sticks: [],
     storage: { arrays: [], volumes: [], encrypted: [], silent: [] },
     problems,
   };

@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { PATHS, type RescueConfig } from '../contract/rescue-config.ts';
 
-/** What the builder left for us. A missing or damaged file is a problem, and the boot goes on with nothing asked for. */
+/**
+ * What the builder left for us, or what became of it by a stick. A missing or damaged file is a problem, and the boot goes on with nothing asked for.
+ */
 export function readRescueConfig(problems: string[]): RescueConfig {
   try {
-    return JSON.parse(readFileSync(PATHS.config, 'utf8')) as RescueConfig;
+    return JSON.parse(
+      readFileSync(existsSync(PATHS.effectiveConfig) ? PATHS.effectiveConfig : PATHS.config, 'utf8'),
+    ) as RescueConfig;
   } catch (error) {
     problems.push(`The medium's configuration (${PATHS.config}) cannot be read: ${(error as Error).message}.`);
     return {
@@ -20,6 +24,12 @@ export function readRescueConfig(problems: string[]): RescueConfig {
       essential: [],
       restore: { mode: 'expert', source: null },
       keymap: null,
+      stick: false,
     };
   }
+}
+
+/** For commands, which have no other way to know it. It may hold passwords. */
+export function writeEffectiveConfig(config: RescueConfig): void {
+  writeFileSync(PATHS.effectiveConfig, JSON.stringify(config), { mode: 0o600 });
 }

@@ -6,6 +6,7 @@ import {
   NETWORK_FIELDS,
   RESTORE_FIELDS,
   section,
+  statusPage,
   strings,
   text,
   textOrNull,
@@ -226,8 +227,12 @@ export const ProfileSchema = Type.Object(
           'public keys that SSH lets in, as lines of authorized_keys or files with them; with one the SSH server is on the medium and starts by itself',
         ),
       ),
-      statusPage: Type.Optional(
-        Type.Boolean({ description: 'show the first screen over HTTP, to everybody on the network, read-only' }),
+      statusPage,
+      stick: Type.Optional(
+        Type.Boolean({
+          description:
+            'whether the rescue system takes settings, SSH keys and a keymap from the folder mindi/ of the medium or of a USB stick',
+        }),
       ),
       secrets: Type.Optional(
         strings(

@@ -47,3 +47,6 @@ export const NETWORK_FIELDS = {
 /** Of the section `access`. */
 export const keymap = (description: string, pattern = '') =>
   Type.Optional(textOrNull(description, { pattern: `^${pattern}[A-Za-z0-9][A-Za-z0-9._-]*$` }));
+export const statusPage = Type.Optional(
+  Type.Boolean({ description: 'show the first screen over HTTP, to everybody on the network, read-only' }),
+);

@@ -64,6 +64,7 @@ function rows(report: ReadyReport, { config, source }: Known): Row[] {
     ],
     ['SSH', report.ssh ? [sshText(report.ssh)] : []],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
+    ['Stick', report.sticks.map(({ device, files }) => words(device, files.join(', ')))],
     ['Source', [source]],
     ['Missing', missingLines(report)],
     ['Problems', report.problems],

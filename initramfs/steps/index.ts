@@ -12,6 +12,7 @@ import { ready } from './ready.ts';
 import { remoteAccess } from './remote-access.ts';
 import { restore } from './restore.ts';
 import { source } from './source.ts';
+import { stick } from './stick.ts';
 import { storage } from './storage.ts';
 
 /** The boot, in order. Each step's failure is a problem that ready tells; the next step runs all the same. */
@@ -22,6 +23,7 @@ export const STEPS: readonly Step[] = [
   netboot,
   medium,
   allDevices,
+  stick,
   storage,
   keymap,
   clock,

@@ -15,8 +15,11 @@ export const restore: Step = {
   },
 };
 
-function cannotRestore({ config, medium, trusted }: Boot): string | null {
+function cannotRestore({ config, medium, trusted, sticks }: Boot): string | null {
   if (config.stage2 && medium === null)
     return 'Nothing can be restored: the second stage with its tools was not found.';
+  const wrong = sticks.find((stick) => stick.config === false);
+  if (wrong)
+    return `Nothing is restored: mindi/config.yaml on ${wrong.device} is wrong, and may have said something else.`;
   return trusted === false ? 'Nothing is restored: this medium is not what was built.' : null;
 }

@@ -9,6 +9,7 @@ import { builtinProfiles, loadProfile, PROFILES } from '../../builder/profile/lo
 import { ProfileSchema } from '../../builder/profile/schema.ts';
 import { ToolSetSchema } from '../../builder/tools/sets.ts';
 import { MindiError } from '../../contract/error.ts';
+import { StickSchema } from '../../contract/settings/stick-schema.ts';
 
 const FIXTURES = 'test/fixtures/profiles';
 const folder = mkdtempSync(join(tmpdir(), 'mindi-profile-'));
@@ -48,7 +49,7 @@ describe('a profile that is right', () => {
   });
 
   test('every schema of ours is valid by its own draft', () => {
-    for (const schema of [ProfileSchema, DriverSetSchema, ToolSetSchema]) {
+    for (const schema of [ProfileSchema, DriverSetSchema, ToolSetSchema, StickSchema]) {
       const ajv = new Ajv2020();
       expect(ajv.validateSchema(schema), JSON.stringify(ajv.errors)).toBe(true);
     }

@@ -1,0 +1,110 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Scratch, scratch } from '../../builder/scratch.ts';
+import type { RescueConfig } from '../../contract/rescue-config.ts';
+import { applyStickConfig } from '../../initramfs/stick/config.ts';
+
+let work: Scratch;
+beforeAll(async () => {
+  work = await scratch('test');
+});
+afterAll(() => work[Symbol.asyncDispose]());
+
+const PROFILE = {
+  name: 'web',
+  restore: { mode: 'interactive', source: 'nfs://old/backup' },
+  keymap: 'de-latin1',
+  network: { ip: ['dhcp'], nameserver: ['10.0.0.53'], ntp: ['time.example'] },
+  stick: true,
+} as unknown as RescueConfig;
+
+async function apply(text: string | Uint8Array) {
+  const file = join(work.path, 'config.yaml');
+  await writeFile(file, text);
+  const { config, problems } = await applyStickConfig(PROFILE, file, 'mindi/config.yaml');
+  return { config, problems: problems.map(({ where, message }) => `${where}: ${message}`) };
+}
+
+describe("a stick's config.yaml", () => {
+  test('wins over the profile, in what it says', async () => {
+    const text =
+      'restore: { source: "smb://bob@server/web01" }\nnetwork:\n  ip: eth1:dhcp\n  nameserver: [10.0.0.1, ...]\naccess: { keymap: null }\n';
+    expect(await apply(text)).toEqual({
+      config: {
+        ...PROFILE,
+        restore: { mode: 'interactive', source: 'smb://bob@server/web01' },
+        keymap: null,
+        network: { ip: ['eth1:dhcp'], nameserver: ['10.0.0.1', '10.0.0.53'], ntp: ['time.example'] },
+      },
+      problems: [],
+    });
+  });
+
+  test('as Windows writes it, and an example with every line commented out', async () => {
+    const { config, problems } = await apply('\ufeffrestore:\r\n  mode: expert\r\n');
+    expect(problems).toEqual([]);
+    expect(config.restore).toEqual({ mode: 'expert', source: 'nfs://old/backup' });
+    expect(await apply('# restore:\n#   mode: nuke\n')).toEqual({ config: PROFILE, problems: [] });
+    expect(await apply('')).toEqual({ config: PROFILE, problems: [] });
+  });
+
+  test('what is wrong is told with line and column, all of it, and nothing of the file holds', async () => {
+    const text = `restore:
+  mode: nuk
+  sourec: nfs://server/x
+network:
+  ip: [dhcp, 10.0.0.5]
+access:
+  keymap: host
+  stick: true
+kernel: auto
+`;
+    expect(await apply(text)).toEqual({
+      config: PROFILE,
+      problems: [
+        'mindi/config.yaml:2:9: restore.mode cannot be "nuk"',
+        'mindi/config.yaml:3:3: unknown key "sourec" in restore',
+        expect.stringMatching(/^mindi\/config\.yaml:7:11: access\.keymap: "host" has not the right form$/),
+        'mindi/config.yaml:8:3: unknown key "stick" in access',
+        'mindi/config.yaml:9:1: unknown key "kernel"',
+        expect.stringMatching(/^mindi\/config\.yaml:5:14: network\.ip says "10\.0\.0\.5", which is not understood: /),
+      ],
+    });
+    expect((await apply('restore: [\n')).problems[0]).toMatch(/^mindi\/config\.yaml:\d+:\d+: cannot be read as YAML: /);
+    expect((await apply(Buffer.from([0x72, 0, 0x3a]))).problems).toEqual([
+      'mindi/config.yaml: this is a binary file, not a settings file',
+    ]);
+  });
+
+  test('any bytes give an answer', async () => {
+    const words = fc.constantFrom(
+      'restore',
+      'network',
+      'access',
+      ': ',
+      '\n  ',
+      '- ',
+      '[',
+      '{',
+      '&a ',
+      '*a',
+      '"',
+      'ip',
+      'nuke',
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(words).map((some) => some.join('')),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, async (some) => {
+        const { config, problems } = await apply(some);
+        expect(problems.length === 0 || config === PROFILE).toBe(true);
+        for (const one of problems) expect(one).toMatch(/^mindi\/config\.yaml/);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
