@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Boot, problem, tell } from '../boot.ts';
 import { isKeymapName, STICK_KEYMAPS } from '../keymaps.ts';
+import { addAuthorizedKeys } from '../remote/authorized-keys.ts';
 import { writeEffectiveConfig } from '../rescue-config.ts';
 import type { StickFolder } from './folder.ts';
 
@@ -15,8 +16,14 @@ export async function takeFolder(boot: Boot, folder: StickFolder): Promise<void>
   if (files.length > 0) tell(boot, `on ${device}: ${files.map((name) => `mindi/${name}`).join(', ')}`);
   const keymap = takeKeymaps(boot, folder);
   if (keymap !== null) boot.config = { ...boot.config, keymap };
+  if (files.includes('authorized_keys')) takeKeys(boot, folder);
   const config = files.includes('config.yaml') ? await takeConfig(boot, folder) : null;
   boot.sticks.push({ device, files, config });
+}
+
+function takeKeys(boot: Boot, { device, path }: StickFolder): void {
+  const text = withoutMark(readFileSync(join(path, 'authorized_keys'), 'utf8'));
+  for (const sentence of addAuthorizedKeys(text, 'mindi/authorized_keys')) problem(boot, `On ${device}, ${sentence}`);
 }
 
 /** Returns the one that is to be used: that which the file `keymap` names, else the only one there is. */
