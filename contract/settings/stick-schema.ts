@@ -1,4 +1,4 @@
-import { closed, keymap, NETWORK_FIELDS, RESTORE_FIELDS, section } from './fields.ts';
+import { closed, keymap, NETWORK_FIELDS, RESTORE_FIELDS, section, statusPage } from './fields.ts';
 import { type Static, Type } from './type.ts';
 
 /** A stick's mindi/config.yaml (docs/stick.md). What it does not say is as in the profile. */
@@ -8,6 +8,7 @@ export const StickSchema = Type.Object(
     network: section('the network of the rescue system', NETWORK_FIELDS),
     access: section('how a person gets at the rescue system', {
       keymap: keymap('console keymap, e.g. de-latin1; null: the kernel’s own (us)', '(?!host$)'),
+      statusPage,
     }),
   },
   closed,

@@ -6,11 +6,12 @@ import type { StickSettings } from '../../contract/settings/stick-schema.ts';
 
 /** The profile's settings with those of a stick laid over them. In a list `...` stands for the profile's items. */
 export function overlay(config: RescueConfig, said: StickSettings): RescueConfig {
-  const keymap = said.access?.keymap;
+  const { keymap, statusPage } = said.access ?? {};
   return {
     ...config,
     restore: { ...config.restore, ...said.restore },
     keymap: keymap === undefined ? config.keymap : keymap,
+    ...(statusPage === undefined ? {} : { statusPage }),
     network: { ...config.network, ...expanded(networkWords(said.network ?? {}), config.network ?? {}) },
   };
 }

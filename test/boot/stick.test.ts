@@ -66,7 +66,7 @@ const PROFILE = `name: own
 extends: minimal
 media: [usb]
 initrd: { fold: false }
-tools: { sets: [base, network] }
+tools: { sets: [base, network, ssh] }
 `;
 
 test('settings on the medium win over the profile; what is wrong with those of a stick is told with its place', async () => {
@@ -90,6 +90,7 @@ test('settings on the medium win over the profile; what is wrong with those of a
 });
 
 test('keys and a keymap of a stick are used', async () => {
+  expect(report.ssh?.keys).toBe(1);
   expect(await shell(machine, 'cat /run/mindi/ssh/authorized_keys')).toBe(ANN);
   const keys = await shell(machine, "dumpkeys -C /dev/tty0 | grep -E '^keycode +(21|44) '");
   expect(keys).toMatch(/ 21 = \+z [\s\S]* 44 = \+y /);

@@ -30,12 +30,13 @@ async function apply(text: string | Uint8Array) {
 describe("a stick's config.yaml", () => {
   test('wins over the profile, in what it says', async () => {
     const text =
-      'restore: { source: "smb://bob@server/web01" }\nnetwork:\n  ip: eth1:dhcp\n  nameserver: [10.0.0.1, ...]\naccess: { keymap: null }\n';
+      'restore: { source: "smb://bob@server/web01" }\nnetwork:\n  ip: eth1:dhcp\n  nameserver: [10.0.0.1, ...]\naccess: { keymap: null, statusPage: true }\n';
     expect(await apply(text)).toEqual({
       config: {
         ...PROFILE,
         restore: { mode: 'interactive', source: 'smb://bob@server/web01' },
         keymap: null,
+        statusPage: true,
         network: { ip: ['eth1:dhcp'], nameserver: ['10.0.0.1', '10.0.0.53'], ntp: ['time.example'] },
       },
       problems: [],
