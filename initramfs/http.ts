@@ -29,24 +29,42 @@ export class Untrusted extends Error {
  * @throws Untrusted, or an Error whose message tells people why there is no answer
  */
 export async function get(url: URL, question: Question, redirects = REDIRECTS): Promise<IncomingMessage> {
-  const { stall, headers = () => ({}), unchecked = false } = question;
-  const secure = url.protocol === 'https:';
-  if (secure && !unchecked) await trustOwnAuthorities();
-  const client = secure ? await import('node:https') : await import('node:http');
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const options = { headers: headers(url), timeout: stall * 1000, rejectUnauthorized: !unchecked };
-  const asked = client.get(url, options, resolve);
-  asked.on('timeout', () => asked.destroy(new Error(`no answer within ${stall} seconds`)));
-  asked.on('error', reject);
-  const response = await promise.catch((error) => {
-    throw untrusted(error) ?? error;
-  });
+  const response = await ask(url, question, 'GET');
   const { location } = response.headers;
   if (!location || !REDIRECTION.includes(response.statusCode ?? 0) || redirects === 0) return response;
   response.destroy();
   const next = new URL(location, url);
-  if (secure && next.protocol !== 'https:' && !unchecked) throw new Error('it leads to an address without TLS');
+  if (url.protocol === 'https:' && next.protocol !== 'https:' && !question.unchecked)
+    throw new Error('it leads to an address without TLS');
   return get(next, question, redirects - 1);
+}
+
+/**
+ * Gives a web server something to keep (PUT), and goes nowhere else with it. A login in the address is used.
+ * @throws Untrusted, or an Error whose message tells people why it was not taken
+ */
+export async function put(url: URL, body: Uint8Array, { stall }: Pick<Question, 'stall'>): Promise<void> {
+  const headers = () => ({ 'content-length': String(body.length), 'content-type': 'application/octet-stream' });
+  const response = await ask(url, { stall, headers }, 'PUT', body);
+  const { statusCode: status = 0, statusMessage = '' } = response;
+  response.destroy();
+  if (status < 200 || status > 299) throw new Error(`the server says ${status} ${statusMessage}`.trim());
+}
+
+async function ask(url: URL, question: Question, method: 'GET' | 'PUT', body?: Uint8Array): Promise<IncomingMessage> {
+  const { stall, headers = () => ({}), unchecked = false } = question;
+  const secure = url.protocol === 'https:';
+  if (secure && !unchecked) await trustOwnAuthorities();
+  const { request } = secure ? await import('node:https') : await import('node:http');
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const options = { method, headers: headers(url), timeout: stall * 1000, rejectUnauthorized: !unchecked };
+  const asked = request(url, options, resolve);
+  asked.on('timeout', () => asked.destroy(new Error(`no answer within ${stall} seconds`)));
+  asked.on('error', reject);
+  asked.end(body);
+  return promise.catch((error) => {
+    throw untrusted(error) ?? error;
+  });
 }
 
 /** Where what comes begins: some servers send all of a file though a part was asked for. */

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Context, tell } from '../boot.ts';
+import { reason } from '../reasons.ts';
 import { SourceError } from './source.ts';
 
 /** Seconds a server that refuses, or does not answer, is waited for: it may be starting, too. */
@@ -10,13 +11,6 @@ const LATE = 30;
 const ANSWER = 5000;
 /** Milliseconds between two tries: a refusal comes at once. */
 const AGAIN = 1000;
-
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'it refuses connections: the service does not run there',
-  ENETUNREACH: 'this machine has no network',
-  EHOSTUNREACH: 'no machine answers at that address',
-  ETIMEDOUT: 'it does not answer',
-};
 
 /**
  * Waits until a server takes connections.
@@ -31,15 +25,15 @@ export async function reachServer(context: Context, address: URL, port: number):
     );
   });
   const end = performance.now() + (context.parameters.wait ?? LATE) * 1000;
-  let reason = await tryToConnect(host, port);
-  if (reason) tell(context, `waiting for port ${port} of ${host}: ${reason}`);
-  while (reason && performance.now() < end) {
+  let wrong = await tryToConnect(host, port);
+  if (wrong) tell(context, `waiting for port ${port} of ${host}: ${wrong}`);
+  while (wrong && performance.now() < end) {
     await pause(AGAIN);
-    reason = await tryToConnect(host, port);
+    wrong = await tryToConnect(host, port);
   }
-  if (!reason) return;
+  if (!wrong) return;
   throw new SourceError(
-    `Port ${port} of the server ${host} cannot be reached: ${reason}.`,
+    `Port ${port} of the server ${host} cannot be reached: ${wrong}.`,
     'Check the address, the cable and the server, then try again; mindi.ip=dhcp at boot brings the network up.',
   );
 }
@@ -51,7 +45,7 @@ function tryToConnect(host: string, port: number): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const socket = connect({ host, port, timeout: ANSWER });
   socket.once('connect', () => resolve(null));
-  socket.once('timeout', () => resolve(REASONS.ETIMEDOUT ?? null));
-  socket.once('error', ({ code = '', message }: NodeJS.ErrnoException) => resolve(REASONS[code] ?? message));
+  socket.once('timeout', () => resolve(reason({ code: 'ETIMEDOUT' })));
+  socket.once('error', (error) => resolve(reason(error)));
   return promise.finally(() => socket.destroy());
 }

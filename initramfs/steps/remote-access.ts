@@ -1,11 +1,13 @@
+import { withoutPassword } from '../../contract/command-line.ts';
 import { type Boot, problem, type Step, tell } from '../boot.ts';
 import { wantsSsh } from '../remote/wanted.ts';
 
-/** Lets people in who sit elsewhere. */
+/** For those who sit elsewhere: SSH, and the log. */
 export const remoteAccess: Step = {
   name: 'remote-access',
   async run(boot) {
     if (wantsSsh(boot)) await ssh(boot);
+    if (boot.parameters.log) await sendLog(boot, boot.parameters.log);
   },
 };
 
@@ -20,4 +22,26 @@ async function ssh(boot: Boot): Promise<void> {
     if (!(error instanceof NoSsh)) throw error;
     problem(boot, error.message);
   }
+}
+
+/** Goes on beside the boot, which waits for none of it. */
+async function sendLog(boot: Boot, address: string): Promise<void> {
+  const [{ followLog }, { logReceiver }] = await Promise.all([
+    import('../remote/follow-log.ts'),
+    import('../remote/log-receiver.ts'),
+  ]);
+  const receiver = logReceiver(address, boot.config.name);
+  if (!receiver) {
+    problem(
+      boot,
+      `The log is not sent: mindi.log=${withoutPassword(address)} is no address as http://… or syslog://….`,
+    );
+    return;
+  }
+  const outcome = {
+    failed: (why: string) =>
+      problem(boot, `The log cannot be sent to ${receiver.name}: ${why}. It is tried again and again.`),
+    works: () => tell(boot, `the log is sent to ${receiver.name}`),
+  };
+  void followLog(receiver, outcome);
 }

@@ -1,0 +1,80 @@
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, watch, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PATHS } from '../../contract/rescue-config.ts';
+import { reason } from '../reasons.ts';
+import type { LogReceiver } from './log-receiver.ts';
+
+/** How many bytes of the log were sent, for the process that goes on when this one has died. */
+const SENT = '/run/mindi/log-sent';
+/** Milliseconds: in which lines are gathered, between tries where they are not taken, and between looks without an event. */
+const GATHER = 500;
+const RETRY = 10_000;
+const LOOK_EVERY = 5000;
+/** Sending may take one part of so many of the time: the whole log is sent again and again. */
+const SHARE = 10;
+
+/** What people are told, once. */
+export interface Outcome {
+  failed(why: string): void;
+  works(): void;
+}
+
+/** Sends the log, from where it was sent already, and what comes. Never returns. */
+export async function followLog(receiver: LogReceiver, outcome: Outcome): Promise<never> {
+  let told: 'failed' | 'works' | null = null;
+  for (;;) {
+    let pause = RETRY;
+    try {
+      if (told === 'works') await somethingNew();
+      const began = performance.now();
+      const sent = await sendNew(receiver);
+      if (sent && told !== 'works') outcome.works();
+      if (sent) told = 'works';
+      pause = Math.max(GATHER, SHARE * (performance.now() - began));
+    } catch (error) {
+      if (told === null) outcome.failed(reason(error as Error));
+      told = 'failed';
+    }
+    await sleep(pause);
+  }
+}
+
+/** Sends what is new. Returns false where nothing is. */
+export async function sendNew(receiver: LogReceiver): Promise<boolean> {
+  const sent = alreadySent();
+  const text = readFrom(receiver.whole ? 0 : sent);
+  const end = (receiver.whole ? 0 : sent) + text.length;
+  if (end <= sent) return false;
+  await receiver.send(text);
+  writeFileSync(SENT, String(end));
+  return true;
+}
+
+/** Whole lines of the log from a byte on. */
+export function readFrom(start: number): Buffer {
+  const file = openSync(PATHS.log, 'r');
+  try {
+    const bytes = Buffer.alloc(Math.max(0, statSync(PATHS.log).size - start));
+    const read = bytes.subarray(0, readSync(file, bytes, 0, bytes.length, start));
+    return read.subarray(0, read.lastIndexOf(0x0a) + 1);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** 0 where the log was begun anew since. */
+function alreadySent(): number {
+  const sent = existsSync(SENT) ? Number(readFileSync(SENT, 'utf8')) : 0;
+  return sent <= statSync(PATHS.log).size ? sent : 0;
+}
+
+function somethingNew(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (readFrom(alreadySent()).length > 0) return Promise.resolve();
+  const watcher = watch(PATHS.log, () => resolve());
+  const timer = setTimeout(resolve, LOOK_EVERY);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    watcher.close();
+  });
+}
