@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError, messageOf } from '../contract/error.ts';
@@ -11,42 +11,39 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SOURCES = ['initramfs', 'contract', 'packages/node-kmod-deps/src'];
 
 /**
- * The TypeScript init as ES modules that node and bun run, by file name: init.mjs, and beside it what it loads only when
- * it needs it. The same sources give the same bytes; they are made again only when one of them has changed.
+ * The TypeScript init as one CommonJS program that node and bun run. Node starts it faster than ES modules, and what is
+ * imported dynamically lies in it but is run only then. The same sources give the same bytes; it is made again only when
+ * one of them has changed.
  * @throws MindiError `init.bundle` when the sources do not fit together
  */
-export async function bundleInit(): Promise<Map<string, string>> {
-  const path = await cached('init', `${await sourcesHash()}.json`, async (temporary) => {
-    await fs.writeFile(temporary, JSON.stringify(await bundle()));
+export async function bundleInit(): Promise<string> {
+  const path = await cached('init', `${await sourcesHash()}.cjs`, async (temporary) => {
+    await fs.writeFile(temporary, await bundle());
   });
-  return new Map(JSON.parse(await readFile(path, 'utf8')));
+  return readFile(path, 'utf8');
 }
 
-async function bundle(): Promise<[name: string, text: string][]> {
+async function bundle(): Promise<string> {
   const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       absWorkingDir: ROOT,
-      entryPoints: { init: 'initramfs/main.ts' },
-      outdir: '/',
-      outExtension: { '.js': '.mjs' },
-      chunkNames: 'init-[hash]',
-      splitting: true,
+      entryPoints: ['initramfs/main.ts'],
       bundle: true,
       write: false,
       platform: 'node',
-      format: 'esm',
+      format: 'cjs',
       target: 'es2022',
+      // Of Node's own modules too: require() spares the whole loader of ES modules.
+      supported: { 'dynamic-import': false },
       conditions: ['source'],
-      // For libraries that are CommonJS: aws4.
-      banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
       // Names stay, for whoever reads the log of a crash.
       minifySyntax: true,
       minifyWhitespace: true,
       legalComments: 'none',
       logLevel: 'silent',
     });
-    return outputFiles.map(({ path, text }): [string, string] => [basename(path), text]).sort();
+    return outputFiles[0]?.text ?? '';
   } catch (error) {
     throw new MindiError(`the init cannot be bundled: ${messageOf(error)}`, {
       code: 'init.bundle',

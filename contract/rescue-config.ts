@@ -77,7 +77,7 @@ export const PATHS = {
   runtimeImage: '/runtime.squashfs',
   runtime: '/runtime',
   /** The bundled TypeScript init. */
-  init: '/usr/lib/mindi/init.mjs',
+  init: '/usr/lib/mindi/init.cjs',
   /** Binary keymaps, NAME.bmap, as `busybox dumpkmap` and `loadkeys --bkeymap` write them. */
   keymaps: '/usr/share/mindi/keymaps',
   /** The second stage when it is folded into the initrd. */

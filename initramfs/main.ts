@@ -7,7 +7,6 @@ import { release } from 'node:os';
 import { parseBootParameters } from '../contract/command-line.ts';
 import { PATHS } from '../contract/rescue-config.ts';
 import { type Boot, problem, tell } from './boot.ts';
-import { runCommand } from './commands/index.ts';
 import { Consoles } from './consoles.ts';
 import { fail } from './fail.ts';
 import { watchDevices } from './hotplug.ts';
@@ -73,6 +72,11 @@ async function start(): Promise<Boot> {
   };
 }
 
+async function command(words: string[]): Promise<void> {
+  const { runCommand } = await import('./commands/index.ts');
+  process.exitCode = await runCommand(words);
+}
+
 function crash(error: unknown): never {
   const text = error instanceof Error ? String(error.stack) : String(error);
   log(`CRASH: ${text}`);
@@ -82,5 +86,4 @@ function crash(error: unknown): never {
 
 process.on('uncaughtException', crash);
 process.on('unhandledRejection', crash);
-if (process.argv[2] === 'command') process.exitCode = await runCommand(process.argv.slice(3));
-else await main();
+void (process.argv[2] === 'command' ? command(process.argv.slice(3)) : main());

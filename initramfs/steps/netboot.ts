@@ -3,7 +3,6 @@ import { noSetting } from '../../contract/network-setting.ts';
 import { type NetbootConfig, PATHS, type SecondStage } from '../../contract/rescue-config.ts';
 import { type Location, parseLocation } from '../address.ts';
 import { type Boot, problem, type Step } from '../boot.ts';
-import { fetchSecondStage } from '../fetch.ts';
 import { bringUp, settingFor } from '../network/set-up.ts';
 import { placedBefore } from '../second-stage.ts';
 
@@ -18,7 +17,9 @@ export const netboot: Step = {
     await bringUp(boot, settingFor(boot) ?? noSetting());
     if (!boot.network) return;
     const places = locations(boot, config, stage);
-    if (places.length > 0) await fetchSecondStage(boot, stage, places);
+    if (places.length === 0) return;
+    const { fetchSecondStage } = await import('../fetch.ts');
+    await fetchSecondStage(boot, stage, places);
   },
 };
 

