@@ -43,6 +43,8 @@ export interface ReadyReport {
   source: SourceReport | null;
   /** null: it does not run. */
   ssh: SshReport | null;
+  /** Whether the page over HTTP is served. */
+  statusPage: boolean;
   /** Files that people put on the medium or on USB sticks. */
   sticks: StickReport[];
   /** Everything that went wrong but did not stop the boot, one sentence each. */

@@ -37,6 +37,8 @@ export interface Boot extends Context {
   source: SourceReport | null;
   /** Where people left files of their own for us. */
   sticks: StickReport[];
+  /** Whether the page over HTTP is served. */
+  statusPage: boolean;
   /** The keyboard's layout; null: the kernel's own (us). */
   keymap: string | null;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */

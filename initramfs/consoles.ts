@@ -7,6 +7,8 @@ const CONSOLES = '/usr/lib/mindi/consoles';
 const RETRY = 10;
 const PATIENCE = 3000;
 
+/** How many lines are remembered for whoever sees no console. */
+const LATELY = 12;
 /** Milliseconds between two progress lines on a serial console, which takes long for one and cannot take it back. */
 const SERIAL_PROGRESS = 5000;
 
@@ -135,6 +137,8 @@ export function usually(name: string): Console['progressAs'] {
 /** Every console of the machine: what the kernel was told, and the first UART when there is one. */
 export class Consoles {
   #consoles: Console[] = [];
+  /** What was written last, the newest last. */
+  readonly lately: string[] = [];
 
   /** Finds them (again: a driver may have brought one since). */
   async open(): Promise<void> {
@@ -151,6 +155,8 @@ export class Consoles {
 
   /** Whole lines; the console's own driver turns newlines into what it needs. */
   write(text: string): void {
+    this.lately.push(text);
+    this.lately.splice(0, this.lately.length - LATELY);
     for (const one of this.#consoles) one.say(text);
   }
 

@@ -29,6 +29,7 @@ export function readyReport(boot: Boot): ReadyReport {
     check: boot.check,
     source: boot.source,
     ssh: sshState(),
+    statusPage: boot.statusPage,
     sticks: boot.sticks,
     problems: [...boot.problems, ...boot.modules.problems],
   };

@@ -13,7 +13,7 @@ export const log: Command = {
   run: runLog,
 };
 
-const HELP = `mindi log URL      sends all of the log: http://SERVER/PATH, https://… (by PUT; what ends in / is a folder),
+const HELP = `mindi log URL      sends all of the log: http://SERVER/PATH, https://... (by PUT; what ends in / is a folder),
                    syslog://SERVER (UDP), syslog+tcp://SERVER[:PORT]
 mindi log          sends what is left of it to where the boot parameter mindi.log says
 `;
@@ -23,7 +23,8 @@ async function runLog(words: readonly string[]): Promise<number> {
   const [address = told, ...more] = words;
   const receiver = address && more.length === 0 ? logReceiver(address, readRescueConfig([]).name) : null;
   if (words.includes('--help') || !receiver) {
-    (words.includes('--help') ? process.stdout : process.stderr).write(HELP);
+    if (words.includes('--help')) process.stdout.write(HELP);
+    else process.stderr.write(`mindi log: ${words.join(' ') || 'nothing'} is no address of a log server.\n${HELP}`);
     return words.includes('--help') ? 0 : 2;
   }
   try {

@@ -42,8 +42,10 @@ export function sshState(): SshReport | null {
 }
 
 /** For people: what to compare when logging in. */
-export function sshText({ hostKey, keys }: SshReport): string {
-  return keys > 0 ? `root, host key ${hostKey}` : 'lets nobody in: there are no authorized keys';
+export function sshText({ hostKey, keys }: SshReport, address?: string): string {
+  return keys > 0
+    ? `root${address ? `@${address}` : ''}, host key ${hostKey}`
+    : 'lets nobody in: there are no authorized keys';
 }
 
 /** As `ssh-keygen -l` has it. */

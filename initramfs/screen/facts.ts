@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { ReadyReport } from '../../contract/report.ts';
 import type { RescueConfig } from '../../contract/rescue-config.ts';
 import { storageLines } from '../../contract/storage.ts';
@@ -16,7 +17,8 @@ export interface Known {
   source: string;
 }
 
-type Row = [name: string, lines: string[]];
+/** What a line or more say of one kind of thing. */
+export type Row = [name: string, lines: string[]];
 
 /** The screen above a shell: what this medium is, what was found, what is missing, and what can be done now. */
 export function firstScreen(report: ReadyReport, known: Known): string {
@@ -25,7 +27,7 @@ export function firstScreen(report: ReadyReport, known: Known): string {
     '',
     title(known.config),
     running(report),
-    ...rows(report, known).flatMap(([name, lines]) => section(name, lines)),
+    ...facts(report, known).flatMap(([name, lines]) => section(name, lines)),
     'Expert mode: nothing was started, nothing is written unless you do it.',
     ...(missing.length > 0 ? ["'mindi-missing' lists what is missing, now or when it is asked for later."] : []),
     "This is a shell. Type 'mindi menu' for the menu, 'exit' to restart, 'poweroff' to switch off.",
@@ -35,7 +37,7 @@ export function firstScreen(report: ReadyReport, known: Known): string {
 
 /** The same above the menu, a line for each kind of thing. */
 export function summary(report: ReadyReport, known: Known): string[] {
-  return [running(report), ...rows(report, known).map(([name, lines]) => oneLine(name, lines))].map((line) =>
+  return [running(report), ...facts(report, known).map(([name, lines]) => oneLine(name, lines))].map((line) =>
     clip(line),
   );
 }
@@ -44,12 +46,13 @@ export function title(config: RescueConfig): string {
   return `mindi rescue medium "${config.name}", ${origin(config)}`;
 }
 
-function running(report: ReadyReport): string {
+export function running(report: ReadyReport): string {
   const { total, available } = report.memory;
   return `Linux ${report.kernel}, ${report.runtime}, ${total} MiB of memory (${available} free), up in ${report.seconds.toFixed(1)} s`;
 }
 
-function rows(report: ReadyReport, { config, source }: Known): Row[] {
+/** Everything the first screen tells, but what can be done now. */
+export function facts(report: ReadyReport, { config, source }: Known): Row[] {
   const all: Row[] = [
     ['Medium', [report.medium ? checked(report.medium, report.trusted) : noMedium(config)]],
     ['Firmware', report.secureBoot ? ['Secure Boot is on: the kernel takes signed modules only'] : []],
@@ -63,6 +66,7 @@ function rows(report: ReadyReport, { config, source }: Known): Row[] {
       ),
     ],
     ['SSH', report.ssh ? [sshText(report.ssh)] : []],
+    ['Page', report.statusPage ? pageAddresses(report) : []],
     ['Tapes', report.tapes.map((tape) => words(tape.name, tape.model))],
     ['Stick', report.sticks.map(({ device, files }) => words(device, files.join(', ')))],
     ['Source', [source]],
@@ -71,6 +75,14 @@ function rows(report: ReadyReport, { config, source }: Known): Row[] {
   ];
   const always = new Set(['Disks', 'Network']);
   return all.filter(([name, lines]) => lines.length > 0 || always.has(name));
+}
+
+/** Where the status page is, address by address. */
+function pageAddresses({ nics }: ReadyReport): string[] {
+  const addresses = nics.flatMap((nic) => nic.addresses.map((address) => address.replace(/\/\d+$/, '')));
+  return addresses.length > 0
+    ? addresses.map((address) => `http://${isIPv6(address) ? `[${address}]` : address}/`)
+    : ['over HTTP, as soon as there is an address'];
 }
 
 function oneLine(name: string, [first = 'none found', ...others]: readonly string[]): string {
