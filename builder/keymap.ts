@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MindiError } from '../contract/error.ts';
 import { PATHS } from '../contract/rescue-config.ts';
+import { cached, hashOf } from './cache.ts';
 import { madeFile, type Piece } from './piece.ts';
 import { run } from './run.ts';
 import { scratch } from './scratch.ts';
@@ -35,30 +36,52 @@ export interface Keymaps {
   missing: string[];
 }
 
+/** Where loadkeys looks: Debian and openSUSE, Arch, Fedora. */
+const FOLDERS = ['/usr/share/keymaps', '/usr/share/kbd/keymaps', '/usr/lib/kbd/keymaps'];
+
 /**
  * Keymaps by name, as this machine's loadkeys (package kbd) knows them, for the rescue system to choose from. What it does
- * not know, or all where there is no loadkeys, is in `missing`.
+ * not know, or all where there is no loadkeys, is in `missing`. loadkeys runs only when it or a keymap has changed.
  */
 export async function keymapPiece(names: readonly string[]): Promise<Keymaps> {
-  await using work = await scratch('keymaps');
+  const key = hashOf([names, installedKeymaps()]);
+  const path = await cached('keymaps', `${key}.json`, async (temporary) => {
+    await writeFile(temporary, JSON.stringify(await binaryKeymaps(names)));
+  });
   const piece: Piece = { entries: [], contents: new Map() };
   const missing: string[] = [];
-  const files = names.map((name) => binaryKeymap(name, join(work.path, `${name}.bmap`)));
-  for (const [i, bytes] of (await Promise.all(files)).entries()) {
-    const name = names[i] ?? '';
-    if (bytes) madeFile(piece, `${PATHS.keymaps}/${name}.bmap`, bytes, [{ rule: 'access.keymaps' }]);
-    else missing.push(name);
+  for (const [name, bytes] of JSON.parse(await readFile(path, 'utf8')) as [string, string | null][]) {
+    if (bytes === null) missing.push(name);
+    else madeFile(piece, `${PATHS.keymaps}/${name}.bmap`, Buffer.from(bytes, 'base64'), [{ rule: 'access.keymaps' }]);
   }
   return { piece, missing };
 }
 
-/** Null when there is none of that name. */
-async function binaryKeymap(name: string, file: string): Promise<Uint8Array | null> {
-  try {
-    await run('loadkeys', ['-q', '-u', '-b', name], { stdoutFile: file });
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof MindiError) return null;
-    throw error;
-  }
+/** Name, size and time of each keymap file and of loadkeys. */
+function installedKeymaps(): [path: string, size: number, modified: number][] {
+  const programs = (process.env.PATH ?? '').split(':').map((folder) => join(folder, 'loadkeys'));
+  const files = FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+  );
+  return [...programs, ...files].flatMap((file) => {
+    const stat = statSync(file, { throwIfNoEntry: false });
+    return stat?.isFile() ? [[file, stat.size, stat.mtimeMs]] : [];
+  });
+}
+
+/** In base64; null for what loadkeys does not know. */
+async function binaryKeymaps(names: readonly string[]): Promise<[name: string, bytes: string | null][]> {
+  await using work = await scratch('keymaps');
+  return await Promise.all(
+    names.map(async (name): Promise<[string, string | null]> => {
+      const file = join(work.path, `${name}.bmap`);
+      try {
+        await run('loadkeys', ['-q', '-u', '-b', name], { stdoutFile: file });
+        return [name, await readFile(file, 'base64')];
+      } catch (error) {
+        if (error instanceof MindiError) return [name, null];
+        throw error;
+      }
+    }),
+  );
 }
