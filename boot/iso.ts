@@ -15,12 +15,12 @@ import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type MediumWriter, type Source, sizeOf, writeMedium } from './medium.ts';
 import { loopbackConfig } from './menu.ts';
 import { GPT_TAIL, SECTOR } from './partition-tables.ts';
-import { enterSum, withSums } from './sums.ts';
+import { fileSums, type Sums, sumLists, sumsOf, unknownSums } from './sums.ts';
 
 /** Smaller files go through xorriso; those of 4 GiB and more too, which splits them. */
 const APPENDED = { from: 256 * 1024, below: 4 * 1024 ** 3 - BLOCK };
-/** The EFI image is one of the boot catalog's, so xorriso has to know it; the list of sums is corrected in xorriso's image. */
-const NEVER_APPENDED: readonly string[] = ['boot/grub/efi.img', SUMS.list];
+/** The EFI image is one of the boot catalog's, so xorriso has to know it; the lists of sums are entered into xorriso's image. */
+const NEVER_APPENDED: readonly string[] = ['boot/grub/efi.img', SUMS.list, SUMS.regions];
 const LOADER_FILES = ['isolinux', 'hybridMbr', 'core', ...MENU_FILES, ...GRUB_FILES] as const;
 /** Their bytes are known when xorriso is done: it writes into the loader where that lies, and makes the catalog. */
 const MADE_BY_XORRISO = { loader: 'isolinux/isolinux.bin', catalog: 'isolinux/boot.cat' } as const;
@@ -29,17 +29,20 @@ const MADE_BY_XORRISO = { loader: 'isolinux/isolinux.bin', catalog: 'isolinux/bo
  * Writes NAME.iso: starts from CD and, written to a stick by `dd`, from USB, on BIOS (isolinux) and UEFI (GRUB).
  *
  * xorriso lays out the file system and the boot records around placeholders for the big files; these are then appended
- * and their directory records corrected. xorriso alone moves 2 KiB a system call: 1 s for 120 MB instead of 0.25 s.
+ * and their directory records corrected. xorriso alone moves 2 KiB a system call: 1 s for 120 MB instead of 0.25 s. The
+ * lists of sums are blank at first: while xorriso works, which mostly waits, the sums are made.
  */
 export const makeIso: MediumWriter = async (parts) => {
   let sha256: string | undefined;
   const loaders = findLoaders(LOADER_FILES);
-  const files = await withSums(await filesOf(parts, loaders), parts.identities, Object.values(MADE_BY_XORRISO));
+  const files = await filesOf(parts, loaders);
+  const blank = await blankLists(files);
   await using work = await scratch('iso');
   await writeMedium(parts.out, async (temporary) => {
-    const appended = await layOut(temporary, files, work.path, parts);
+    const { appended, grafts } = await layOut(new Map([...files, ...blank]), work.path);
+    const [, sums] = await Promise.all([xorriso(temporary, grafts, parts), sumsOf(files, parts.identities)]);
     const facts = { bootCode: await readFile(loaders.hybridMbr), loaderSize: await sizeOf(loaders.isolinux) };
-    sha256 = await finish(temporary, appended, facts, parts.id);
+    sha256 = await finish(temporary, appended, facts, { blank, sums }, parts.id);
   });
   return sha256;
 };
@@ -66,13 +69,20 @@ async function filesOf(
   ]);
 }
 
+/** The lists as long as they will be, for xorriso to find a place for them. */
+async function blankLists(files: ReadonlyMap<string, Source>): Promise<Map<string, Buffer>> {
+  const sizes = new Map<string, number>([[MADE_BY_XORRISO.catalog, BLOCK]]);
+  for (const [path, source] of files) sizes.set(path, await sizeOf(source));
+  return sumLists(unknownSums(sizes));
+}
+
 interface Appended {
   source: Source;
   size: number;
 }
 
-/** Runs xorriso with a placeholder for each big file. Returns those, in the order of their placeholders. */
-async function layOut(image: string, files: Map<string, Source>, work: string, parts: MediumParts) {
+/** What xorriso is to take from where; a placeholder stands for each big file. Returns those in the order of theirs. */
+async function layOut(files: ReadonlyMap<string, Source>, work: string) {
   const appended: Appended[] = [];
   const grafts: string[] = [];
   for (const [path, source] of files) {
@@ -83,8 +93,7 @@ async function layOut(image: string, files: Map<string, Source>, work: string, p
     if (typeof from !== 'string') await writeFile(onDisk, from);
     grafts.push(`/${escapeGraft(path)}=${escapeGraft(onDisk)}`);
   }
-  await xorriso(image, grafts, parts);
-  return appended;
+  return { appended, grafts };
 }
 
 /** What is in the place of a big file until it is appended; its index makes it unlike every other. */
@@ -124,8 +133,21 @@ interface LoaderFacts {
   loaderSize: number;
 }
 
-/** Makes the image whole cylinders, writes the partition tables and appends the big files. Returns its SHA-256. */
-async function finish(path: string, appended: Appended[], loader: LoaderFacts, id: string): Promise<string> {
+interface Lists {
+  /** As they lie in xorriso's image. */
+  blank: ReadonlyMap<string, Buffer>;
+  /** But for what xorriso made. */
+  sums: Sums;
+}
+
+/** Makes the image whole cylinders, writes the partition tables and the lists of sums, and appends the big files. Returns its SHA-256. */
+async function finish(
+  path: string,
+  appended: Appended[],
+  loader: LoaderFacts,
+  { blank, sums }: Lists,
+  id: string,
+): Promise<string> {
   const image = await readFile(path);
   let end = align(image.length);
   const starts = placeholders(image, appended.length).map((record, index) => {
@@ -138,8 +160,9 @@ async function finish(path: string, appended: Appended[], loader: LoaderFacts, i
   const bytes = Math.ceil((end + GPT_TAIL * SECTOR) / CYLINDER) * CYLINDER;
   setVolumeSize(image, bytes / BLOCK);
   const boot = bootImages(image);
-  enterSum(image, MADE_BY_XORRISO.loader, fileAt(image, boot.bios, loader.loaderSize));
-  enterSum(image, MADE_BY_XORRISO.catalog, fileAt(image, boot.catalog, BLOCK));
+  sums.set(MADE_BY_XORRISO.loader, await fileSums(fileAt(image, boot.bios, loader.loaderSize)));
+  sums.set(MADE_BY_XORRISO.catalog, await fileSums(fileAt(image, boot.catalog, BLOCK)));
+  for (const [name, list] of sumLists(sums)) list.copy(image, placeOf(image, blank.get(name) ?? Buffer.alloc(0)));
   const { head, tail } = hybridTables({
     bootCode: loader.bootCode,
     loaderStart: boot.bios * (BLOCK / SECTOR),
@@ -151,6 +174,13 @@ async function finish(path: string, appended: Appended[], loader: LoaderFacts, i
   const pieces: [start: number, source: Source][] = [[0, image]];
   for (const [index, start] of starts.entries()) pieces.push([start, (appended[index] as Appended).source]);
   return writePieces(path, [...pieces, [bytes - tail.length, tail]]);
+}
+
+/** Where a file of these bytes lies in the image. */
+function placeOf(image: Buffer, bytes: Buffer): number {
+  const at = image.indexOf(bytes);
+  if (at < 0) throw new MindiError('xorriso lost a file', { code: 'iso.malformed', exitCode: 70 });
+  return at;
 }
 
 const align = (size: number) => Math.ceil(size / BLOCK) * BLOCK;

@@ -1,7 +1,6 @@
 import { createHash, subtle } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cached, hashOf, piecesOf } from '../builder/cache.ts';
-import { MindiError } from '../contract/error.ts';
 import { formatSums, REGION_DIGITS, type Regions, SUMS } from '../contract/sums.ts';
 import type { Source } from './medium.ts';
 
@@ -12,6 +11,7 @@ const FORMAT = 1;
 /** Bytes of a file's lines in both lists; FAT's longest path. */
 const LONGEST_LINES = 2 * 260 + 64 + 16;
 const UNKNOWN = '0'.repeat(64);
+const NO_REGION = '0'.repeat(REGION_DIGITS);
 
 interface FileSums {
   sha256: string;
@@ -19,27 +19,49 @@ interface FileSums {
   regions: string[];
 }
 
-/**
- * The files of a medium and the lists by which it can be checked: SUMS.list names every other file.
- * @param identities as MediumParts says: the sums of these files are remembered
- * @param later paths whose bytes are not known yet; `enterSum` writes theirs into the finished image
- */
+/** Of a medium's files, by path. */
+export type Sums = Map<string, FileSums>;
+
+/** The files of a medium and the lists by which it can be checked: SUMS.list names every other file. */
 export async function withSums(
   files: ReadonlyMap<string, Source>,
-  identities: Readonly<Record<string, string>> = {},
-  later: readonly string[] = [],
+  identities?: Readonly<Record<string, string>>,
 ): Promise<Map<string, Source>> {
-  const sums = new Map(later.map((path): [string, FileSums] => [path, { sha256: UNKNOWN, regions: [] }]));
-  for (const [path, source] of files) {
-    if (!sums.has(path))
-      sums.set(path, await sumsOf(source, typeof source === 'string' ? identities[source] : undefined));
-  }
+  return new Map([...files, ...sumLists(await sumsOf(files, identities))]);
+}
+
+/** @param identities as MediumParts says: the sums of these files are remembered */
+export async function sumsOf(
+  files: ReadonlyMap<string, Source>,
+  identities: Readonly<Record<string, string>> = {},
+): Promise<Sums> {
+  const sums: Sums = new Map();
+  for (const [path, source] of files)
+    sums.set(path, await fileSums(source, typeof source === 'string' ? identities[source] : undefined));
+  return sums;
+}
+
+/** As long as those of files of these sizes, which are not known yet. */
+export function unknownSums(sizes: ReadonlyMap<string, number>): Sums {
+  const sums = [...sizes].map(([path, size]): [string, FileSums] => {
+    const regions = Array.from({ length: size > REGION ? Math.ceil(size / REGION) : 0 }, () => NO_REGION);
+    return [path, { sha256: UNKNOWN, regions }];
+  });
+  return new Map(sums);
+}
+
+/** SUMS.regions and SUMS.list. */
+export function sumLists(sums: Sums): Map<string, Buffer> {
   const pieces = [...sums].flatMap(([path, { regions }]) => (regions.length > 0 ? [[path, regions]] : [])).sort();
   const regions: Regions = { size: REGION, files: Object.fromEntries(pieces) };
   const regionsFile = Buffer.from(`${JSON.stringify(regions, null, 1)}\n`);
-  sums.set(SUMS.regions, await sumsOf(regionsFile));
-  const list = [...sums].map(([path, { sha256 }]) => ({ path, sha256 })).sort((a, b) => (a.path < b.path ? -1 : 1));
-  return new Map([...files, [SUMS.regions, regionsFile], [SUMS.list, Buffer.from(formatSums(list))]]);
+  const list = [...sums].map(([path, { sha256 }]) => ({ path, sha256 }));
+  list.push({ path: SUMS.regions, sha256: createHash('sha256').update(regionsFile).digest('hex') });
+  list.sort((a, b) => (a.path < b.path ? -1 : 1));
+  return new Map([
+    [SUMS.regions, regionsFile],
+    [SUMS.list, Buffer.from(formatSums(list))],
+  ]);
 }
 
 /** At most so many bytes are the lists of files of these sizes. */
@@ -48,14 +70,7 @@ export function listBytes(sizes: readonly number[]): number {
   return sizes.length * LONGEST_LINES + regions * (REGION_DIGITS + 8);
 }
 
-/** Writes the sum of a file whose bytes were not known into the list, which lies somewhere in the image in one piece. */
-export function enterSum(image: Buffer, path: string, bytes: Uint8Array): void {
-  const at = image.indexOf(formatSums([{ path, sha256: UNKNOWN }]));
-  if (at < 0) throw new MindiError(`the list of sums has no ${path}`, { code: 'sums.malformed', exitCode: 70 });
-  image.write(createHash('sha256').update(bytes).digest('hex'), at, 'latin1');
-}
-
-async function sumsOf(source: Source, identity?: string): Promise<FileSums> {
+export async function fileSums(source: Source, identity?: string): Promise<FileSums> {
   if (typeof source !== 'string') return compute([source]);
   if (identity === undefined) return compute(piecesOf(source));
   const path = await cached('sums', `${hashOf([FORMAT, REGION, identity])}.json`, async (temporary) => {

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
-import { SUMS } from '../contract/sums.ts';
 import { biosMenu, commonFiles, GRUB_FILES, MENU_FILES } from './contents.ts';
 import { type DiskLayout, diskLayout, LARGEST_FILE, type PartitionTable, smallestDisk } from './disk-layout.ts';
 import { efiFiles } from './efi.ts';
@@ -12,7 +11,7 @@ import { type Fat, folders, makeFolders, mtools, mtoolsEnvironment, writeFiles }
 import { findLoaders, type Loaders } from './loaders.ts';
 import { type MediumParts, type Source, sizeOf, writeMedium } from './medium.ts';
 import { digest, GPT_LEGACY_BOOT, gpt, mbr, SECTOR } from './partition-tables.ts';
-import { enterSum, listBytes, withSums } from './sums.ts';
+import { fileSums, listBytes, type Sums, sumLists, sumsOf } from './sums.ts';
 
 const LOADER_FILES = ['diskMbr', 'gptMbr', ...MENU_FILES, ...GRUB_FILES] as const;
 const README = fileURLToPath(new URL('../templates/usb-readme.txt', import.meta.url));
@@ -45,7 +44,7 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
   const files = await filesOf(parts, loaders);
   const { table } = options;
   const disk = await planDisk(files, options, parts.out);
-  const listed = await withSums(files, parts.identities, INSTALLED);
+  const sums = await sumsOf(files, parts.identities);
   await writeMedium(parts.out, async (temporary) => {
     await writeFile(temporary, '');
     await truncate(temporary, disk.sectors * SECTOR);
@@ -53,7 +52,8 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
     await makeFolders(fatOf(temporary, disk), files, parts.epoch);
     // Before the big files: old BIOSes reach the beginning of a disk only.
     await installLoader(temporary, disk, parts.epoch);
-    await writeFiles(fatOf(temporary, disk), await withInstalled(temporary, disk, listed), parts.epoch);
+    const whole = new Map([...sums, ...(await installedSums(temporary, disk))]);
+    await writeFiles(fatOf(temporary, disk), new Map([...files, ...sumLists(whole)]), parts.epoch);
     await writeTables(temporary, disk, table, parts.id, loaders);
   });
 }
@@ -117,20 +117,16 @@ async function installLoader(image: string, { fat }: DiskLayout, epoch: number):
   }
 }
 
-/** The same files with what the installer made of its own in the list of sums. */
-async function withInstalled(
-  image: string,
-  disk: DiskLayout,
-  files: Map<string, Source>,
-): Promise<Map<string, Source>> {
-  const list = Buffer.from(files.get(SUMS.list) ?? '');
+/** Of what the installer made of its own. */
+async function installedSums(image: string, disk: DiskLayout): Promise<Sums> {
+  const sums: Sums = new Map();
   await using work = await scratch('usb');
   for (const path of INSTALLED) {
     const copy = join(work.path, basename(path));
     await mtools('mcopy', fatOf(image, disk), [`::/${path}`, copy]);
-    enterSum(list, path, await readFile(copy));
+    sums.set(path, await fileSums(copy));
   }
-  return new Map([...files, [SUMS.list, list]]);
+  return sums;
 }
 
 /** The partition table, and the code that leads from it to the partition. */
