@@ -111,7 +111,7 @@ const SCENARIOS: Record<string, Scenario> = {
     ports: ['user', 'user'],
     append: [
       `pxe hwaddr=${mac(2)} ping=2 prefix=web01 denymods=qemu_fw_cfg,floppy forcemods="loop" udevtimeout=20 donteject noresize`,
-      'textonly nopart nolvm excludedevs=sdb nohw pre=/root/before post=/root/after nuke compare mindi.frobnicate=1',
+      'textonly nopart nolvm excludedevs=sdb nohw pre=/root/before post=/root/after nuke compare mindi.ssh mindi.frobnicate=1',
     ].join(' '),
     ask: { addresses: 'ip -o addr', modules: 'cut -d" " -f1 /proc/modules' },
   },

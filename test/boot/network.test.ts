@@ -102,6 +102,7 @@ describe('the network', () => {
       'The boot parameter mindi.frobnicate is unknown.',
       expect.stringMatching(/^The boot parameters contradict each other/),
       WRONG_CLOCK,
+      expect.stringMatching(/^SSH is not on this medium/),
     ]);
   });
 });
