@@ -1,10 +1,12 @@
 import { type Boot, tell } from './boot.ts';
 import { forgetDevices, settleDevices } from './coldplug.ts';
 import { writeMissing } from './missing-file.ts';
+import { startWantedSsh } from './remote/start.ts';
 import { whatIsMissing } from './report.ts';
 import { requestsSize } from './requests.ts';
 import { tryMedium } from './second-stage.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
+import { network } from './steps/network.ts';
 
 /** Milliseconds between looks at what is new. */
 const LOOK_EVERY = 1000;
@@ -41,5 +43,8 @@ async function takeLateMedium(boot: Boot): Promise<void> {
   await tryMedium(boot, stage);
   if (boot.medium === null) return;
   await settleDevices(boot);
+  // Its drivers and programs were missing before.
+  if (!boot.network) await network.run(boot);
+  await startWantedSsh(boot);
   tell(boot, 'the second stage is here now: all tools and drivers can be used');
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SshReport } from '../../contract/report.ts';
 import { complaint, findProgram, run } from '../process.ts';
 import { authorizedKeys } from './authorized-keys.ts';
@@ -8,6 +9,9 @@ const FOLDER = '/run/mindi/ssh';
 const HOST_KEY = `${FOLDER}/host_key`;
 const PID = `${FOLDER}/sshd.pid`;
 const LOG = '/var/log/sshd.log';
+/** Milliseconds. */
+const LISTENS_WITHIN = 10_000;
+const LOOK_EVERY = 20;
 
 /** Why there is no SSH: a sentence, and what to do. */
 export class NoSsh extends Error {}
@@ -31,8 +35,16 @@ export async function startSsh(): Promise<SshReport> {
     if (made.code !== 0) throw new NoSsh(`SSH is not started: no host key could be made (${complaint(made)}).`);
   }
   const started = await run('/usr/lib/mindi/sshd', [sshd]);
-  if (started.code !== 0) throw new NoSsh(`SSH is not started: ${lastLine() || complaint(started)}.`);
-  return { hostKey: fingerprint(), keys: authorizedKeys() };
+  const state = started.code === 0 ? await listening() : null;
+  if (!state) throw new NoSsh(`SSH is not started: ${lastLine() || complaint(started)}.`);
+  return state;
+}
+
+/** sshd writes its process id when it listens, a moment after it went to the background. */
+async function listening(): Promise<SshReport | null> {
+  const end = performance.now() + LISTENS_WITHIN;
+  while (!sshState() && performance.now() < end) await sleep(LOOK_EVERY);
+  return sshState();
 }
 
 /** null: it does not run. */

@@ -1,0 +1,52 @@
+import { withoutPassword } from '../../contract/command-line.ts';
+import { type Boot, problem, tell } from '../boot.ts';
+import { nics } from '../hardware.ts';
+import { wantsSsh, wantsStatusPage } from './wanted.ts';
+
+/** SSH, where it is wanted. It is on the second stage, which may come late. */
+export async function startWantedSsh(boot: Boot): Promise<void> {
+  if (!wantsSsh(boot)) return;
+  if (boot.config.stage2 && boot.medium === null) {
+    problem(boot, 'SSH is not started: it is in the second stage, which was not found. It starts when that comes.');
+    return;
+  }
+  const { NoSsh, sshText, startSsh } = await import('./ssh.ts');
+  try {
+    const state = await startSsh();
+    const address = nics().flatMap(({ addresses }) => addresses)[0];
+    tell(boot, `SSH: ${sshText(state, address?.replace(/\/\d+$/, ''))}`);
+    if (state.keys === 0)
+      problem(boot, "SSH lets nobody in: there are no authorized keys. 'mindi ssh FILE' in a shell adds some.");
+  } catch (error) {
+    if (!(error instanceof NoSsh)) throw error;
+    problem(boot, error.message);
+  }
+}
+
+/** The page over HTTP, where it is wanted. */
+export async function startWantedPage(boot: Boot): Promise<void> {
+  if (!wantsStatusPage(boot)) return;
+  const { serveStatus } = await import('./status-server.ts');
+  const wrong = await serveStatus(boot);
+  if (wrong) problem(boot, `The status page is not served: ${wrong}.`);
+  else tell(boot, 'the status page is served over HTTP, to everybody on the network');
+}
+
+/** The log goes to where mindi.log says, beside the boot, which waits for none of it. */
+export async function sendWantedLog(boot: Boot): Promise<void> {
+  const address = boot.parameters.log;
+  if (!address) return;
+  const [{ followLog }, { logReceiver }] = await Promise.all([import('./follow-log.ts'), import('./log-receiver.ts')]);
+  const receiver = logReceiver(address, boot.config.name);
+  if (!receiver) {
+    const said = `mindi.log=${withoutPassword(address)}`;
+    problem(boot, `The log is not sent: ${said} is no address as http://SERVER/PATH or syslog://SERVER.`);
+    return;
+  }
+  const outcome = {
+    failed: (why: string) =>
+      problem(boot, `The log cannot be sent to ${receiver.name}: ${why}. It is tried again and again.`),
+    works: () => tell(boot, `the log is sent to ${receiver.name}`),
+  };
+  void followLog(receiver, outcome);
+}
