@@ -15,6 +15,7 @@ import { readMountlist } from './mountlist/file.ts';
 import { joined, type Piece } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
 import type { Profile } from './profile/load.ts';
+import { authorities, restoreFiles } from './restore-files.ts';
 import { type Secrets, scanForSecrets } from './secrets/scan.ts';
 import { findBusybox } from './tools/busybox.ts';
 import { FileHashes } from './tools/hashes.ts';
@@ -41,7 +42,7 @@ export async function gather(
   const keymap = hostKeymap(profile.access.keymap);
   const captured = mountlistFor(profile);
   captured.catch(() => {}); // told below, with all else that is wrong
-  const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys] = await settled([
+  const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys, restore] = await settled([
     gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...toolsOf(profile), hashes }),
     baseEntries({ busybox: findBusybox() }),
@@ -52,13 +53,15 @@ export async function gather(
     captured,
     keymapPiece([...new Set([...(keymap ? [keymap] : []), ...profile.access.keymaps])]),
     authorizedKeysPiece(profile),
+    restoreFiles(profile),
   ]);
   await hashes.save();
   if (keymap && keymaps.missing.includes(keymap))
     note(`this machine has no keymap ${keymap}: the medium will not have it`);
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));
   const { kernel, ...pieces } = drivers;
-  const scanned = await scanForSecrets(profile, tools, mountlist ? { mountlist: formatMountlist(mountlist) } : {});
+  const texts: Record<string, string> = mountlist ? { mountlist: formatMountlist(mountlist) } : {};
+  const scanned = await scanForSecrets(profile, tools, texts, restore.secrets);
   return {
     profile: { ...profile, access: { ...profile.access, keymap } },
     generator: GENERATOR,
@@ -66,7 +69,8 @@ export async function gather(
     kernel,
     base: joined(base, { entries: runtime.links, contents: new Map() }, keymaps.piece),
     runtime,
-    tools: scanned.tools,
+    tools: joined(await authorities(profile, tools), scanned.tools),
+    restore: restore.piece,
     mountlist,
     authorizedKeys,
     secrets: scanned,
@@ -74,16 +78,21 @@ export async function gather(
   };
 }
 
-/** Who shall be let in needs the program that does it. */
-function toolsOf({ tools, access, where }: Profile): Pick<ToolsRequest, 'sets' | 'include' | 'where'> {
-  const { sets, include } = tools;
-  if (access.authorizedKeys.length === 0 || sets.includes(SSH)) return { sets, include, where };
-  const asked = (path: readonly (string | number)[]) =>
-    where(path[1] === 'sets' && path[2] === sets.length ? ['access', 'authorizedKeys'] : path);
-  return { sets: [...sets, SSH], include, where: asked };
-}
+/** Tool sets that other fields of the profile ask for. */
+const SETS_OF_FIELDS: readonly { set: string; field: string[]; wanted: (profile: Profile) => boolean }[] = [
+  { set: 'ssh', field: ['access', 'authorizedKeys'], wanted: ({ access }) => access.authorizedKeys.length > 0 },
+  { set: 'sshfs', field: ['restore', 'source'], wanted: ({ restore }) => /^(sftp|ssh):/.test(restore.source ?? '') },
+  { set: 'iscsi', field: ['restore', 'source'], wanted: ({ restore }) => /^iscsi:/.test(restore.source ?? '') },
+];
 
-const SSH = 'ssh';
+/** The profile's tools, and the sets that other fields ask for, which are told as theirs. */
+function toolsOf(profile: Profile): Pick<ToolsRequest, 'sets' | 'include' | 'where'> {
+  const { sets, include } = profile.tools;
+  const more = SETS_OF_FIELDS.filter(({ set, wanted }) => wanted(profile) && !sets.includes(set));
+  const asked = (path: readonly (string | number)[]) =>
+    profile.where((path[1] === 'sets' && more[Number(path[2]) - sets.length]?.field) || path);
+  return { sets: [...sets, ...more.map(({ set }) => set)], include, where: asked };
+}
 
 /** One line for all of them: nobody reads fifty. */
 function optionalNote(missing: Tools['optionalMissing']): string {

@@ -30,6 +30,8 @@ export interface PlanInputs {
   /** For a medium that is started from the network: modules and firmware of network cards, metadata of these and the essential. */
   network: Piece | null;
   tools: Piece;
+  /** Password and key for the restore source. */
+  restore: Piece;
   mountlist: Mountlist | null;
   /** The public keys that SSH lets in. */
   authorizedKeys: Piece;
@@ -129,8 +131,8 @@ function secondStage(inputs: PlanInputs): Segment[] {
 }
 
 /** What only this machine has, last and small, so that everything before it can come from the cache. */
-function hostPiece({ mountlist, authorizedKeys }: PlanInputs): Piece {
-  const piece = joined(authorizedKeys);
+function hostPiece({ mountlist, authorizedKeys, restore }: PlanInputs): Piece {
+  const piece = joined(authorizedKeys, restore);
   if (mountlist) madeFile(piece, PATHS.mountlist, formatMountlist(mountlist), [{ rule: 'mountlist' }]);
   return piece;
 }
@@ -151,12 +153,16 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     kernel: kernel.release,
     runtime: profile.runtime,
     essential,
-    restore: { mode: profile.restore.mode, source: profile.restore.source },
+    restore: restoreWords(profile),
     keymap: profile.access.keymap,
     stick: profile.access.stick,
     network: networkWords(profile.network),
     ...(profile.access.statusPage && { statusPage: true }),
   };
+}
+
+function restoreWords({ restore: { mode, source, hostKey } }: Profile): RescueConfig['restore'] {
+  return { mode, source, ...(hostKey !== null && { hostKey }) };
 }
 
 function cpio(name: string, level: number | null, entries: Entry[]): Segment {

@@ -17,7 +17,7 @@ export interface RescueConfig {
   /** Modules loaded first, in order, before coldplug: what reaches the medium. Names without dependencies. */
   essential: string[];
   /** `hostKey`: fingerprint of the source's SFTP server, `SHA256:…`; absent where none is told. */
-  restore: { mode: RestoreMode; source: string | null; hostKey?: string };
+  restore: { mode: RestoreMode; source: string | null; hostKey?: string | null };
   keymap: string | null;
   /** Whether files that people put on a stick are taken: access.stick of the profile. */
   stick: boolean;

@@ -11,6 +11,8 @@ import type { Person } from './person.ts';
 /** What looks for devices works with; a command in a shell has it, too. */
 export interface Context {
   parameters: BootParameters;
+  /** What the medium and a stick say; a command in a shell knows only the medium's file. */
+  config?: RescueConfig;
   /** Where lines for people go. */
   consoles: { write(text: string): void };
   person: Person;

@@ -17,9 +17,12 @@ export interface Question {
 export class Untrusted extends Error {
   /** What a person can do about it. */
   readonly hint: string;
+  /** Whether another time would help. */
+  readonly byClock: boolean;
   constructor(message: string, hint: string) {
     super(message);
     this.hint = hint;
+    this.byClock = hint === TIMES;
   }
 }
 

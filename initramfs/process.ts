@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { log } from './log.ts';
 
 export const BUSYBOX = '/usr/bin/busybox';
@@ -19,6 +19,8 @@ export interface ProcessOptions {
   progress?: () => string;
   /** Beside the environment of this process. */
   env?: Readonly<Record<string, string>>;
+  /** A file for what it complains of: for a program that leaves another running, which would keep a pipe open. */
+  complaints?: string;
 }
 
 /** Runs a program and waits. Never throws: a failure is an answer. Logged with its time and what it complained of. */
@@ -54,12 +56,14 @@ export function complaint({ code, stderr }: ProcessResult): string {
 
 function start(program: string, args: readonly string[], options: ProcessOptions): Promise<ProcessResult> {
   const { promise, resolve } = Promise.withResolvers<ProcessResult>();
-  const { limit = 60, progress = () => '' } = options;
+  const { limit = 60, progress = () => '', complaints } = options;
+  const file = complaints && openSync(complaints, 'w');
   const child = spawn(program, args, {
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', file ? 'ignore' : 'pipe', file || 'pipe'],
     env: { ...process.env, ...options.env },
   });
   const result: ProcessResult = { code: 127, stdout: '', stderr: '' };
+  if (file) closeSync(file);
   let last = progress();
   const timer = setInterval(() => {
     const now = progress();
@@ -84,6 +88,7 @@ function start(program: string, args: readonly string[], options: ProcessOptions
   });
   child.on('close', (code, signal) => {
     clearInterval(timer);
+    if (complaints) result.stderr = readFileSync(complaints, 'utf8');
     resolve({ ...result, code: code ?? 1, stderr: signal ? `${result.stderr}ended by ${signal}` : result.stderr });
   });
   return promise;

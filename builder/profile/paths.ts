@@ -18,6 +18,9 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['tools', 'include', '*'], or: /\// },
   { path: ['access', 'authorizedKeys', '*'], or: { test: (text) => text !== INHERITED && !KEY_LINE.test(text) } },
   { path: ['access', 'secrets', '*'], or: /\// },
+  { path: ['restore', 'passwordFile'] },
+  { path: ['restore', 'keyFile'] },
+  { path: ['network', 'authorities', '*'], or: /^(?!\.\.\.$)/ },
   { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];
 

@@ -144,6 +144,14 @@ export const ProfileSchema = Type.Object(
     ),
     restore: section('what the medium does when it is up', {
       ...RESTORE_FIELDS,
+      passwordFile: Type.Optional(
+        textOrNull(
+          'file whose first line is the password for the source; access.secrets must name restore.passwordFile',
+        ),
+      ),
+      keyFile: Type.Optional(
+        textOrNull('SSH private key for a source by SFTP; access.secrets must name restore.keyFile'),
+      ),
     }),
     media: Type.Optional(
       Type.Array(Type.Enum([...MEDIA, INHERITED]), {
@@ -208,7 +216,12 @@ export const ProfileSchema = Type.Object(
         }),
       ),
     }),
-    network: section('the network of the rescue system', NETWORK_FIELDS),
+    network: section('the network of the rescue system', {
+      ...NETWORK_FIELDS,
+      authorities: Type.Optional(
+        strings('files with certificates (PEM) of authorities that vouch for servers, beside those this machine knows'),
+      ),
+    }),
     netboot: section('the medium that machines start from the network', {
       url: Type.Optional(
         textOrNull(
@@ -236,7 +249,7 @@ export const ProfileSchema = Type.Object(
       ),
       secrets: Type.Optional(
         strings(
-          'files that hold secrets and may be on the medium all the same: paths or globs; or boot.append, restore.source',
+          'files that hold secrets and may be on the medium all the same: paths or globs; or boot.append, restore.source, restore.passwordFile, restore.keyFile',
         ),
       ),
     }),

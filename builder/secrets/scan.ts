@@ -47,9 +47,15 @@ const fields = ({ boot, restore }: Profile): [field: string, text: string][] => 
  * Looks for secrets in what a person could have put on the medium: files of this machine, the mountlist, texts of the
  * profile. Programs, modules and firmware are not looked into. What was clean before is not read again.
  */
-export async function scanForSecrets(profile: Profile, tools: Piece, more: Record<string, string>): Promise<Scanned> {
+export async function scanForSecrets(
+  profile: Profile,
+  tools: Piece,
+  more: Record<string, string>,
+  known: readonly Finding[] = [],
+): Promise<Scanned> {
   const files = tools.entries.filter((entry): entry is FileEntry => entry.type === 'file' && entry.size <= BIGGEST);
   const found = [
+    ...known,
     ...[...fields(profile), ...Object.entries(more)].flatMap(([field, text]) => findingsIn(text, field, field)),
     ...(await scanFiles(files, tools.contents)),
   ];

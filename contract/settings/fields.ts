@@ -28,6 +28,11 @@ export const RESTORE_FIELDS = {
     }),
   ),
   source: Type.Optional(textOrNull('where the restore data are, a URL; null: asked at boot')),
+  hostKey: Type.Optional(
+    textOrNull('fingerprint of the key of the SFTP server that has them, as ssh-keygen -l tells it; null: asked', {
+      pattern: '^SHA256:[A-Za-z0-9+/]{43}=?$',
+    }),
+  ),
 };
 
 /** Of the section `network`. */

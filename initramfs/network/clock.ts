@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { type Context, tell } from '../boot.ts';
 import { busybox } from '../process.ts';
+import { readRescueConfig } from '../rescue-config.ts';
 
 /** Milliseconds a time server may take to answer, and how often it is asked. */
 const ANSWER_LIMIT = 2000;
@@ -40,6 +41,11 @@ export async function setClock(
   return (
     names && `The clock is not set: ${names} told no time after ${created}. Set it with 'date -s', or TLS may fail.`
   );
+}
+
+/** The same from one server that is asked for data, by the Date of its answers. */
+export function clockFrom(context: Pick<Context, 'consoles'>, origin: string): Promise<string | null> {
+  return setClock(context, { ntp: [], http: [origin], created: readRescueConfig([]).created });
 }
 
 /** Milliseconds since 1970 as an NTP server has it (SNTP, RFC 4330); null when it does not answer. */

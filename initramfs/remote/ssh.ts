@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SshReport } from '../../contract/report.ts';
 import { complaint, findProgram, run } from '../process.ts';
 import { authorizedKeys } from './authorized-keys.ts';
+import { fingerprintOf } from './fingerprint.ts';
 
 const FOLDER = '/run/mindi/ssh';
 const HOST_KEY = `${FOLDER}/host_key`;
@@ -60,11 +60,9 @@ export function sshText({ hostKey, keys }: SshReport, address?: string): string 
     : 'lets nobody in: there are no authorized keys';
 }
 
-/** As `ssh-keygen -l` has it. */
 function fingerprint(): string {
   const [, key = ''] = readFileSync(`${HOST_KEY}.pub`, 'utf8').split(' ');
-  const hash = createHash('sha256').update(Buffer.from(key, 'base64')).digest('base64');
-  return `SHA256:${hash.replace(/=+$/, '')}`;
+  return fingerprintOf(key);
 }
 
 function lastLine(): string {

@@ -1,5 +1,5 @@
-import { placeOf } from './address.ts';
-import { passwordOf, userOf } from './password.ts';
+import { placeOf, userOf } from './address.ts';
+import { passwordOf } from './password.ts';
 import { hostOf, reachServer } from './server.ts';
 import { openShare } from './share.ts';
 import { SourceError, type SourceKind } from './source.ts';

@@ -1,7 +1,8 @@
 import { VOLUME_FILE } from '../../contract/volume.ts';
 import { type Context, tell } from '../boot.ts';
-import { placeOf } from './address.ts';
-import { passwordOf, userOf } from './password.ts';
+import { clockFrom } from '../network/clock.ts';
+import { placeOf, userOf } from './address.ts';
+import { passwordOf } from './password.ts';
 import { reachServer } from './server.ts';
 import { SourceError, type SourceKind } from './source.ts';
 import { ADVICE, type Answer, encodePath, readWeb, type Site, webVolume } from './web.ts';
@@ -41,6 +42,7 @@ async function siteOf(address: URL, context: Context): Promise<Site> {
     address: (file) => new URL(`${base}${encodePath(file)}${search}`),
     // A login is for the server it was given for, and goes to no other.
     headers: (url): Record<string, string> => (login && url.origin === origin ? { Authorization: login } : {}),
+    setClock: ({ origin }) => clockFrom(context, origin),
     refusal: (file, answer) => refusal(name, user !== '', file, answer),
   };
 }

@@ -4,13 +4,15 @@ import { cifs } from './cifs.ts';
 import { disc } from './disc.ts';
 import { disk } from './disk.ts';
 import { http } from './http.ts';
+import { iscsi } from './iscsi.ts';
 import { nfs } from './nfs.ts';
 import { s3 } from './s3.ts';
+import { sftp } from './sftp.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
 import { tape } from './tape.ts';
 import { usb } from './usb.ts';
 
-export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs, http, s3];
+export const SOURCES: readonly SourceKind[] = [disc, usb, disk, tape, nfs, cifs, sftp, http, s3, iscsi];
 
 /**
  * Opens the source at an address.

@@ -4,14 +4,13 @@ import { join, normalize } from 'node:path';
 import { PATHS } from '../../contract/rescue-config.ts';
 import { type Context, tell } from '../boot.ts';
 import { mountedAt, unmount } from '../mount.ts';
+import { decoded } from './address.ts';
 import { disks, isUsb, mountDevice } from './block-devices.ts';
 import { LOOK } from './places.ts';
 import { SourceError } from './source.ts';
 
 /** Bytes; what is longer is no password. */
 const LONGEST = 1024;
-
-export const userOf = ({ username }: URL) => decodeURIComponent(username);
 
 /**
  * The password of an address's user: from the address; else from the file that the boot parameter names, on the medium or
@@ -24,7 +23,7 @@ export async function passwordOf(
   context: Context,
   what = 'Password',
 ): Promise<string> {
-  if (address.password) return decodeURIComponent(address.password);
+  if (address.password) return decoded(address.password);
   const { person, parameters } = context;
   const named = parameters.passwordFile;
   const kept = (named === null ? null : await fromMedia(context, named)) ?? (await firstLine(PATHS.password));
@@ -34,7 +33,7 @@ export async function passwordOf(
     if (!person.there) throw new SourceError(missing, 'Plug the stick in, or check mindi.password-file=.');
     tell(context, missing);
   }
-  return person.enter(`${what} of ${decodeURIComponent(address.username)} on ${address.host}`, { secret: true });
+  return person.enter(`${what} of ${decoded(address.username)} on ${address.host}`, { secret: true });
 }
 
 /** Looks at the medium first, then at each USB stick. */

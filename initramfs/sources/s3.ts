@@ -1,15 +1,20 @@
 import type { Volume } from '../../contract/volume.ts';
 import { type Context, tell } from '../boot.ts';
 import { log } from '../log.ts';
+import { clockFrom } from '../network/clock.ts';
+import { decoded, userOf } from './address.ts';
 import { newestSet } from './folder.ts';
-import { passwordOf, userOf } from './password.ts';
+import { passwordOf } from './password.ts';
 import { parseS3, type S3Place } from './s3-address.ts';
 import { hostOf, reachServer } from './server.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
-import { ADVICE, type Answer, encodePath, readWeb, type Site, webVolume } from './web.ts';
+import { ADVICE, type Answer, encodePath, readWeb, type Site, textOf, webVolume } from './web.ts';
 
 /** Folders that are looked into for volumes. */
 const FOLDERS = 200;
+/** Of a list, a thousand names each, and the characters of one. */
+const PAGES = 20;
+const LIST_LIMIT = 1 << 22;
 const VOLUME_FOLDER = 'mindi/';
 
 /** A folder of the site that is a volume. */
@@ -81,11 +86,11 @@ async function volumeOf(site: Site, folder: string): Promise<Volume | null> {
 async function foldersOf(site: Site, { endpoint, bucket, prefix }: S3Place): Promise<string[]> {
   const folders: string[] = [];
   let objects = 0;
-  for (let next: string | undefined = ''; next !== undefined && folders.length < FOLDERS; ) {
+  for (let next: string | undefined = '', page = 0; next !== undefined && page < PAGES; page += 1) {
     const url: URL = new URL(`/${encodeURIComponent(bucket)}`, endpoint);
     const query = { 'list-type': '2', 'encoding-type': 'url', delimiter: '/', prefix };
     url.search = String(new URLSearchParams({ ...query, ...(next && { 'continuation-token': next }) }));
-    const text: string = await textOf(await readWeb(site, '', 0, url));
+    const text: string = await textOf(await readWeb(site, '', 0, url), LIST_LIMIT);
     const common = text.match(/<CommonPrefixes>.*?<\/CommonPrefixes>/gs) ?? [];
     folders.push(...values(common.join(''), 'Prefix').map((name) => decode(name).slice(prefix.length)));
     objects += values(text, 'Key').filter((name) => decode(name) !== prefix).length;
@@ -99,19 +104,13 @@ async function foldersOf(site: Site, { endpoint, bucket, prefix }: S3Place): Pro
 /** What stands between the tags of that name. With encoding-type=url there is nothing of XML in names. */
 const values = (xml: string, tag: string) =>
   [...xml.matchAll(new RegExp(`<${tag}>([^<]*)</${tag}>`, 'g'))].map(([, value = '']) => value);
-const decode = (name: string) => decodeURIComponent(name.replaceAll('+', ' '));
-
-async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) text += String(chunk);
-  return text;
-}
+const decode = (name: string) => decoded(name.replaceAll('+', ' '));
 
 async function siteOf(address: URL, place: S3Place, context: Context): Promise<Site> {
   const { endpoint, bucket, prefix, region } = place;
   const user = userOf(address);
   const secret = user && (await passwordOf(address, context, 'Secret key'));
-  const { sign } = await import('aws4');
+  const { default: aws4 } = await import('aws4');
   const name = `s3://${bucket}/${prefix}${address.protocol === 's3:' ? '' : ` on ${endpoint.host}`}`;
   return {
     name,
@@ -121,9 +120,10 @@ async function siteOf(address: URL, place: S3Place, context: Context): Promise<S
       const own = `.${url.hostname}`.endsWith(`.${endpoint.hostname}`);
       if (!user || !own) return {};
       const request = { host: url.host, path: `${url.pathname}${url.search}`, headers: { Host: url.host }, region };
-      const signed = sign({ ...request, service: 's3' }, { accessKeyId: user, secretAccessKey: secret });
+      const signed = aws4.sign({ ...request, service: 's3' }, { accessKeyId: user, secretAccessKey: secret });
       return signed.headers as Record<string, string>;
     },
+    setClock: ({ origin }) => clockFrom(context, origin),
     refusal: (file, answer) => refusal(name, place, user !== '', file, answer),
   };
 }

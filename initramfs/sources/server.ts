@@ -16,8 +16,8 @@ const AGAIN = 1000;
  * Waits until a server takes connections.
  * @throws SourceError when its name is unknown, or it does not in time
  */
-export async function reachServer(context: Context, address: URL, port: number): Promise<void> {
-  const host = hostOf(address);
+export async function reachServer(context: Context, address: URL | string, port: number): Promise<void> {
+  const host = typeof address === 'string' ? address : hostOf(address);
   await lookup(host).catch(() => {
     throw new SourceError(
       `The server ${host} is not known by that name.`,

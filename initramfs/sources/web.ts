@@ -16,6 +16,8 @@ export interface Site {
   address(file: string): URL;
   /** What goes to that address, which may be another server's. */
   headers(url: URL): Record<string, string>;
+  /** Takes the time from a server, whose certificate is not valid by this machine's clock. */
+  setClock(url: URL): Promise<unknown>;
   /** What is wrong, when the server answers and does not give the file. */
   refusal(file: string, answer: Answer): SourceError;
 }
@@ -36,14 +38,21 @@ export interface Answer {
 export async function readWeb(site: Site, file: string, offset = 0, url = site.address(file)): Promise<Readable> {
   const range: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
   const headers = (asked: URL) => ({ ...site.headers(asked), ...range });
-  const response = await get(url, { stall: STALL, headers }).catch((error: Error) => {
-    const hint = error instanceof Untrusted ? error.hint : ADVICE;
-    throw new SourceError(`${file || 'Its list'} of ${site.name} cannot be read: ${error.message}.`, hint);
-  });
+  const ask = () => get(url, { stall: STALL, headers });
+  const response = await ask()
+    .catch(async (error) => {
+      if (!(error instanceof Untrusted && error.byClock)) throw error;
+      await site.setClock(url);
+      return ask();
+    })
+    .catch((error: Error) => {
+      const hint = error instanceof Untrusted ? error.hint : ADVICE;
+      throw new SourceError(`${file || 'Its list'} of ${site.name} cannot be read: ${error.message}.`, hint);
+    });
   const { statusCode: status = 0, statusMessage = '' } = response;
   const skip = firstByte(response) === offset ? 0 : offset;
   if (![200, 206].includes(status) || (skip > 0 && status === 206)) {
-    const text = await start(response);
+    const text = await textOf(response);
     throw site.refusal(file, { status, statusMessage, headers: response.headers, text });
   }
   return Readable.from(pieces(site, file, response, skip), { objectMode: false });
@@ -54,12 +63,12 @@ export const encodePath = (path: string) => path.split('/').map(encodeURICompone
 
 /** The volume a folder of the site is (`web01/`, or the site itself); null when it says of none. */
 export async function webVolume(site: Site, folder = ''): Promise<Volume | null> {
-  const text = await start(await readWeb(site, `${folder}${VOLUME_FILE}`), VOLUME_FILE_LIMIT + 1);
+  const text = await textOf(await readWeb(site, `${folder}${VOLUME_FILE}`), VOLUME_FILE_LIMIT + 1);
   return text.length > VOLUME_FILE_LIMIT ? null : parseVolume(text);
 }
 
 /** So many bytes at most, as text; what breaks off is as long as it is. */
-async function start(stream: Readable, limit = 4096): Promise<string> {
+export async function textOf(stream: Readable, limit = 4096): Promise<string> {
   let text = '';
   try {
     for await (const chunk of stream) {

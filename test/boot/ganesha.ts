@@ -7,14 +7,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Seconds; longer than it takes to start on a busy machine. */
 const PATIENCE = 60;
 
+/** An export that others may not write to, unless it says so. */
+export interface Export {
+  /** `/netboot` when not given. */
+  name?: string;
+  access?: 'RO' | 'RW';
+}
+
 /**
- * Starts an NFS server of one version, in user space, that gives out a folder as /netboot on 127.0.0.1. Returns what
- * stops it. Version 3 needs a portmapper.
+ * Starts an NFS server of one version, or both, in user space, that gives out a folder on 127.0.0.1. Returns what stops
+ * it. Version 3 needs a portmapper.
  * @param work an empty folder for what the server writes
  */
-export async function serveNfs(folder: string, version: 3 | 4, port: number, work: string): Promise<() => void> {
+export async function serveNfs(
+  folder: string,
+  version: 3 | 4 | '3, 4',
+  port: number,
+  work: string,
+  as: Export = {},
+): Promise<() => void> {
   const [config, log] = [join(work, 'ganesha.conf'), join(work, 'ganesha.log')];
-  await writeFile(config, configuration(folder, version, port, work));
+  await writeFile(config, configuration(folder, `${version}`, port, work, as));
   const server = spawn('ganesha.nfsd', ['-F', '-f', config, '-L', log, '-p', join(work, 'ganesha.pid')]);
   const started = () => existsSync(log) && readFileSync(log, 'utf8').includes('NFS SERVER INITIALIZED');
   for (let tenths = 0; tenths < 10 * PATIENCE && !started(); tenths += 1) await sleep(100);
@@ -23,10 +36,16 @@ export async function serveNfs(folder: string, version: 3 | 4, port: number, wor
   throw new Error(`ganesha.nfsd did not start:\n${existsSync(log) ? readFileSync(log, 'utf8') : ''}`);
 }
 
-function configuration(folder: string, version: number, port: number, work: string): string {
+function configuration(
+  folder: string,
+  version: string,
+  port: number,
+  work: string,
+  { name = '/netboot', access = 'RO' }: Export,
+): string {
   return `NFS_CORE_PARAM { Protocols = ${version}; Mount_Path_Pseudo = true; Enable_RQUOTA = false; Enable_NLM = false; Enable_UDP = false; NFS_Port = ${port}; Bind_addr = 127.0.0.1; Plugins_Dir = "/usr/lib/x86_64-linux-gnu/ganesha/"; }
 NFS_KRB5 { Active_krb5 = false; }
 NFSV4 { Grace_Period = 1; RecoveryRoot = "${work}"; }
-EXPORT { Export_Id = 1; Path = "${folder}"; Pseudo = "/netboot"; Access_Type = RO; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }
+EXPORT { Export_Id = 1; Path = "${folder}"; Pseudo = "${name}"; Access_Type = ${access}; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }
 `;
 }

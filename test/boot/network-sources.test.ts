@@ -1,20 +1,24 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { takeKernel } from '../../boot/bootable.ts';
-import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
-import { findReady, type ReadyReport } from '../../contract/report.ts';
 import { VOLUME_FILE, type Volume } from '../../contract/volume.ts';
-import { CONSOLES, PATIENCE, shell } from './shell.ts';
+import { S3_KEY } from '../s3-server.ts';
+import { certificate, HOST, LOGINS, openFolder, TARGET } from './servers.ts';
+import type { LabCall, LabStart } from './servers-lab.ts';
+import { CONSOLES } from './shell.ts';
 
-/** One machine that is started with an NFS source and then opens others. The servers run on the loopback. */
+/**
+ * One machine that is started with an NFS source whose server comes late, and then opens all others: servers-lab.ts. Its
+ * medium has an authority of its own, a key for SSH and anna's password; berta's is on a USB stick.
+ */
 const WEB01: Volume = {
   format: 1,
   set: 'web01-a',
@@ -23,139 +27,194 @@ const WEB01: Volume = {
   machine: 'web01',
   created: '2026-03-01T12:00:00Z',
 };
-const PASSWORD = 'correct,horse';
 
 let work: Scratch;
-let machine: Machine;
-let report: ReadyReport;
+let lab: ChildProcess;
+let start: LabStart;
 let payload: string;
-let ports: { nfs: number; smb: number; http: number; none: number };
-const servers: ChildProcess[] = [];
+let disk: string;
+let answers: AsyncIterator<string>;
 const at = (...path: string[]) => join(work.path, ...path);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 async function makeShare(): Promise<void> {
   const bytes = randomBytes(3 << 20);
-  payload = createHash('sha256').update(bytes).digest('hex');
+  payload = sha256(bytes);
   await mkdir(at('share', 'mindi'), { recursive: true });
   await mkdir(at('share', 'empty'));
   await writeFile(at('share', VOLUME_FILE), JSON.stringify(WEB01));
   await writeFile(at('share', 'payload'), bytes);
-  await chmod(work.path, 0o755);
+  openFolder(work.path);
 }
 
-/** Both servers would let the machine write. */
-async function startNfs(): Promise<void> {
-  const plugins = '/usr/lib/x86_64-linux-gnu/ganesha/';
-  const config = `NFS_CORE_PARAM { Protocols = 4; Enable_RQUOTA = false; Enable_NLM = false; Enable_UDP = false; NFS_Port = ${ports.nfs}; Bind_addr = 127.0.0.1; Plugins_Dir = "${plugins}"; }
-NFS_KRB5 { Active_krb5 = false; }
-NFSV4 { Grace_Period = 1; RecoveryRoot = "${work.path}"; }
-EXPORT { Export_Id = 1; Path = "${at('share')}"; Pseudo = "/share"; Access_Type = RW; Squash = No_Root_Squash; SecType = sys; FSAL { Name = VFS; } }
+async function makeMedium(): Promise<string> {
+  certificate('ca', '', [], work.path);
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at('key')]);
+  await writeFile(at('password'), `${LOGINS.anna}\n`);
+  const profile = `name: medium
+extends: standalone
+mountlist: none
+tools: { sets: [..., iscsi] }
+network: { authorities: [./ca.pem] }
+restore: { source: "sftp://${HOST}/", passwordFile: ./password, keyFile: ./key }
+access: { secrets: [restore.passwordFile, restore.keyFile] }
 `;
-  await writeFile(at('ganesha.conf'), config);
-  servers.push(
-    spawn('ganesha.nfsd', ['-F', '-f', at('ganesha.conf'), '-L', at('ganesha.log'), '-p', at('ganesha.pid')]),
-  );
-  const end = Date.now() + 30_000;
-  while (!(await readFile(at('ganesha.log'), 'utf8').catch(() => '')).includes('NFS SERVER INITIALIZED')) {
-    if (Date.now() > end) throw new Error('ganesha does not start');
-    await sleep(100);
-  }
-}
-
-async function startSmb(): Promise<void> {
-  const folders = ['private', 'state', 'cache', 'lock', 'pid'];
-  for (const name of folders) await mkdir(at('smb', name), { recursive: true });
-  const config = `[global]
-smb ports = ${ports.smb}
-interfaces = lo
-bind interfaces only = yes
-private dir = ${at('smb/private')}
-state directory = ${at('smb/state')}
-cache directory = ${at('smb/cache')}
-lock directory = ${at('smb/lock')}
-pid directory = ${at('smb/pid')}
-log file = ${at('smb/log')}
-disable spoolss = yes
-[share]
-path = ${at('share')}
-read only = no
-`;
-  await writeFile(at('smb.conf'), config);
-  execFileSync('smbpasswd', ['-c', at('smb.conf'), '-s', '-a', 'root'], { input: `${PASSWORD}\n${PASSWORD}\n` });
-  servers.push(spawn('smbd', ['--foreground', '--no-process-group', '-s', at('smb.conf')], { stdio: 'ignore' }));
+  await writeFile(at('medium.yaml'), profile);
+  const { media } = await build(await loadProfile(at('medium.yaml')), at('out'));
+  return media[0]?.path ?? '';
 }
 
 beforeAll(async () => {
   work = await scratch('test');
-  ports = { nfs: await freePort(), smb: await freePort(), http: await freePort(), none: await freePort() };
   await makeShare();
-  await startNfs();
-  await startSmb();
-  servers.push(
-    spawn('python3', ['-m', 'http.server', `${ports.http}`, '--bind', '127.0.0.1', '--directory', at('share')], {
-      stdio: 'ignore',
-    }),
-  );
-  await writeFile(at('medium.yaml'), 'name: medium\nextends: standalone\nmountlist: none\n');
-  const { media } = await build(await loadProfile(at('medium.yaml')), at('out'));
-  const image = media[0]?.path ?? '';
-  const wanted = `net mindi.source=nfs://10.0.2.2:${ports.nfs}/share udevtimeout=15`;
-  machine = await startMachine({
-    direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert ${wanted}` },
-    medium: { path: image, as: 'cdrom' },
-  });
-  report = await machine.waitFor('the ready line', findReady, PATIENCE);
-  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  const image = await makeMedium();
+  const { kernel, initrd } = await takeKernel(image, work.path);
+  const append = `${CONSOLES} textonly net mindi.source=nfs://${HOST}/share udevtimeout=15`;
+  const script = join(import.meta.dirname, 'servers-lab.ts');
+  // All it starts ends with it.
+  const own = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const words = [process.execPath, '--conditions=source', script, work.path, image, kernel, initrd, append];
+  lab = spawn('unshare', [...own, ...words], { stdio: ['pipe', 'pipe', 'inherit'] });
+  if (lab.stdout) answers = createInterface({ input: lab.stdout })[Symbol.asyncIterator]();
+  start = JSON.parse((await answers.next()).value) as LabStart;
+  disk = sha256(await readFile(at('servers/lun1.img')));
 });
 afterAll(async () => {
-  await machine?.stop();
-  for (const server of servers) server.kill('SIGKILL');
+  if (lab?.exitCode === null) {
+    lab.kill('SIGKILL');
+    await once(lab, 'close');
+  }
   await work?.[Symbol.asyncDispose]();
 });
 
+async function call(what: LabCall): Promise<string> {
+  lab.stdin?.write(`${JSON.stringify(what)}\n`);
+  return JSON.parse((await answers.next()).value);
+}
+const shell = (command: string) => call({ shell: command });
+const type = (text: string, until: string) => call({ type: `${text}\r`, until });
+/** Where nobody can be asked. */
+const mindi = (words: string) => shell(`mindi source ${words} </dev/null 2>&1`);
+/** From now on, whatever was added before. */
+const bootedWith = (more: string) =>
+  shell(
+    `umount /proc/cmdline 2>/dev/null; sed 's|$| ${more}|' /proc/cmdline >/tmp/cmdline; mount --bind /tmp/cmdline /proc/cmdline`,
+  );
+
 const SHA256 = 'sha256sum /run/mindi/source/payload | cut -d" " -f1';
-const WRITE = 'touch /run/mindi/source/x 2>&1';
-const mindi = (address: string) => shell(machine, `mindi source '${address}' </dev/null 2>&1`);
-const smb = (user: string, path = 'share') => `smb://${user}@10.0.2.2:${ports.smb}/${path}`;
+const OPENED = 'volume 1 of 1 of web01';
 
-test('NFS from the command line is open at the ready line, and read-only', async () => {
-  const address = `nfs://10.0.2.2:${ports.nfs}/share`;
-  expect(report.problems).toEqual([]);
-  expect(report.source).toEqual({ address, path: '/run/mindi/source', volumes: [WEB01], failure: null });
-  expect(await shell(machine, SHA256)).toBe(payload);
-  expect(await shell(machine, WRITE)).toContain('Read-only file system');
+/** An address whose data are mounted. */
+async function opens(address: string): Promise<void> {
+  expect(await mindi(`'${address}'`)).toContain(OPENED);
+  expect(await shell(SHA256)).toBe(payload);
+  expect(await shell('touch /run/mindi/source/x 2>&1')).toContain('Read-only file system');
+}
+
+/** An address whose files are read one by one. */
+async function gives(address: string): Promise<void> {
+  expect(await mindi(`'${address}'`)).toContain(OPENED);
+  expect(await shell(`mindi source '${address}' --read payload 2>/dev/null | sha256sum | cut -d" " -f1`)).toBe(payload);
+}
+
+test('NFS from the command line, whose server comes late, is open at the ready line', async () => {
+  const { problems, source } = start.report;
+  expect(problems).toEqual([]);
+  const address = `nfs://${HOST}/share`;
+  expect(source).toEqual({ address, path: '/run/mindi/source', volumes: [WEB01], failure: null });
 });
 
-test('a Windows share by user and password, read-only; the password is in no log', async () => {
-  expect(await mindi(smb(`root:${encodeURIComponent(PASSWORD)}`))).toContain('volume 1 of 1 of web01');
-  expect(await shell(machine, SHA256)).toBe(payload);
-  expect(await shell(machine, WRITE)).toContain('Read-only file system');
-  expect(await shell(machine, `dmesg | cat - /var/log/mindi.log /proc/mounts | grep -c 'correct.*horse'`)).toBe('0');
+test('the menu: a server that is not there, and then it is', async () => {
+  await type('o', 'Where are the restore data[\\s\\S]*: $');
+  await type('7', 'The address of the restore data.*: $');
+  await type(`http://${HOST}:8081`, '1 {2}Try again\\n.*2 {2}Another address\\n.*3 {2}Go on without[\\s\\S]*: $');
+  await call({ serve: 8081 });
+  await type('1', `http://${HOST}:8081[\\s\\S]*Number.*: $`);
+  await type('s', 'mindi:~# $');
+  await bootedWith('udevtimeout=1');
 });
 
-test('a web server: its volume, and a file as a stream from a server without ranges', async () => {
-  const address = `http://10.0.2.2:${ports.http}`;
-  expect(await mindi(address)).toContain('volume 1 of 1 of web01');
-  expect(await shell(machine, `mindi source ${address} --read payload 2>/dev/null | sha256sum | cut -d" " -f1`)).toBe(
-    payload,
-  );
-  expect(await mindi(`${address}/empty`)).toContain('mindi/volume.json is not on');
+describe('sources that are mounted', () => {
+  test('NFS by version 3', async () => {
+    await opens(`nfs://${HOST}/share?vers=3`);
+    expect(await mindi(`nfs://${HOST}/share/empty`)).toContain('is an empty directory.');
+    expect(await mindi(`nfs://${HOST}/nowhere`)).toMatch(/cannot be opened: .*\nCheck the path/);
+  });
+
+  test('a Windows share as guest, and with the password of the medium', async () => {
+    await opens(`smb://${HOST}/share`);
+    await opens(`smb://anna@${HOST}/closed`);
+    expect(await mindi(`smb://anna:wrong@${HOST}/closed`)).toMatch(
+      /cannot be opened: .*[Pp]ermission denied.*\.\nCheck user and password/,
+    );
+  });
+
+  test('an SSH server whose key is asked for: by the medium’s key, and by a password', async () => {
+    const address = `sftp://root@${HOST}${at('share')}`;
+    expect(await mindi(address)).toMatch(
+      /Nobody knows whether .*\(ssh-ed25519\)\.\nGive the fingerprint: mindi.hostkey=/,
+    );
+    await bootedWith(`mindi.hostkey=SHA256:${'A'.repeat(43)}`);
+    expect(await mindi(address)).toContain(`but ${start.hostKey}`);
+    await bootedWith('mindi.hostkey=');
+    expect(await type(`mindi source ${address}`, 'shows the key [\\s\\S]*Number.*: $')).toContain(start.hostKey);
+    await type('1', `${OPENED}[\\s\\S]*# $`);
+    await opens(address);
+    await opens(`ssh://anna:${encodeURIComponent(LOGINS.anna)}@${HOST}/~${at('share')}`);
+    expect(await mindi(`sftp://anna:wrong@${HOST}/`)).toContain('refuses the login.\nCheck user and key or password');
+    expect(await mindi(`${address}/nowhere`)).toContain('There is no such directory');
+    expect(await mindi(`${address}/empty`)).toContain('is an empty directory.');
+  });
+
+  test('an iSCSI disk, without and with a password; nothing is written to it', async () => {
+    await opens(`iscsi:${HOST}::3260:1:${TARGET}`);
+    expect(await shell('for d in /sys/class/iscsi_session/*/device/target*/*/block/*; do cat $d/ro; done')).toBe(
+      '1\n1',
+    );
+    await opens(`iscsi://anna@${HOST}/${TARGET}:closed/1`);
+    expect(await mindi(`iscsi://anna:wrong@${HOST}/${TARGET}:closed/1`)).toContain('refuses the login.');
+    expect(await mindi(`iscsi:${HOST}::3260:2:${TARGET}`)).toContain('There is no file system that can be read');
+    expect(await mindi(`iscsi:${HOST}::3260:7:${TARGET}`)).toContain('has no disk with LUN 7');
+    expect(await mindi(`iscsi://${HOST}/${TARGET}.nowhere/1`)).toContain('cannot be logged in to');
+    expect(await shell('mindi source --close; ls /sys/class/iscsi_session')).toBe('');
+    expect(sha256(await readFile(at('servers/lun1.img')))).toBe(disk);
+  });
 });
 
-test('what goes wrong is a plain sentence and what to do', async () => {
-  expect(await mindi(smb('root:wrong'))).toMatch(
-    /cannot be opened: .*[Pp]ermission denied.*\.\nCheck user and password/,
-  );
-  expect(await mindi(smb('root'))).toContain('Nobody is asked in this mode: Password of root');
-  expect(await mindi(`nfs://10.0.2.2:${ports.nfs}/share/empty`)).toContain('is an empty directory.');
-  expect(await mindi(`nfs://10.0.2.2:${ports.nfs}/nowhere`)).toMatch(/cannot be opened: .*\nCheck the path/);
-  expect(await mindi(`nfs://10.0.2.2:${ports.none}/share`)).toContain('it refuses connections');
+describe('sources whose files are read one by one', () => {
+  test('S3 storage refuses a clock that is wrong', async () => {
+    expect(await mindi(`s3+http://${S3_KEY.id}:x@${HOST}:9000/backups`)).toContain('a clock that is wrong');
+  });
+
+  test('HTTPS with an authority of the profile: first the clock is set, then the certificate is right', async () => {
+    expect(await shell('date -u +%Y')).toBe('2041');
+    await gives(`https://${HOST}`);
+    expect(await shell('date -u +%Y')).toBe(`${new Date().getUTCFullYear()}`);
+    expect(await mindi(`http://${HOST}/moved`)).toContain(OPENED);
+    expect(await mindi(`https://anna@${HOST}/closed`)).toContain(OPENED);
+  });
+
+  test('HTTPS with a certificate that does not fit', async () => {
+    expect(await mindi(`https://${HOST}:8443`)).toMatch(/its certificate is for another name.*\.\nWrite the name/);
+    expect(await mindi(`https://${HOST}:9443`)).toMatch(/its certificate is signed by itself alone.*\.\nCheck/);
+  });
+
+  test('S3 storage with a key, and as anybody', async () => {
+    await gives(`s3+http://${S3_KEY.id}:${S3_KEY.secret}@${HOST}:9000/backups/web01`);
+    expect(await mindi(`'s3://backups/web01?endpoint=http://${HOST}:9000'`)).toContain(OPENED);
+    expect(await mindi(`s3+http://nobody:x@${HOST}:9000/backups`)).toContain('refuses the login (InvalidAccessKeyId)');
+  });
+});
+
+test('the password from a file on a USB stick; none is in any log', async () => {
+  await bootedWith('mindi.password-file=mindi/password');
+  await opens(`sftp://berta:${encodeURIComponent(LOGINS.berta)}@${HOST}${at('share')}`);
+  await shell('mv /etc/mindi/restore-key /tmp/');
+  await opens(`sftp://berta@${HOST}${at('share')}`);
+  await bootedWith('mindi.password-file=mindi/nothing');
+  await shell('rm /etc/mindi/restore-password');
+  expect(await mindi(`smb://anna@${HOST}/closed`)).toContain('is neither on the medium nor on a USB stick.');
+  const logs = 'dmesg | cat - /var/log/mindi.log /proc/mounts /proc/[0-9]*/cmdline 2>/dev/null';
+  expect(await shell(`${logs} | grep -ac 'correct.*hors[e]\\|stapl[e]'`)).toBe('0');
+  expect(JSON.stringify(start.report)).not.toMatch(/correct|staple/);
 });

@@ -58,6 +58,7 @@ async function planFor(name: string, kernelName: KernelName): Promise<Plan> {
     epoch: 0,
     kernel,
     base: NOTHING,
+    restore: NOTHING,
     runtime: NOTHING,
     tools: NOTHING,
     mountlist: null,

@@ -313,7 +313,14 @@ describe('microcode', () => {
       hasDep: true,
       origin: '',
     };
-    const pieces = { base: nothing, runtime: nothing, tools: nothing, essentialModules: nothing, modules: nothing };
+    const pieces = {
+      base: nothing,
+      restore: nothing,
+      runtime: nothing,
+      tools: nothing,
+      essentialModules: nothing,
+      modules: nothing,
+    };
     const inputs: PlanInputs = {
       profile,
       generator: '',
