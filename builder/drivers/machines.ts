@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { MindiError } from '../../contract/error.ts';
 import type { Profile } from '../profile/load.ts';
-import { parseHardware, readHardware } from './hardware-file.ts';
 import { PROBE, probeMachine } from './probe.ts';
 import type { Machine } from './scope.ts';
 
@@ -30,6 +29,7 @@ export async function machinesOf(
 
 /** What scripts/probe finds here. */
 export async function thisMachine(): Promise<Machine> {
+  const { parseHardware } = await import('./hardware-file.ts');
   const { modaliases } = parseHardware(await probeMachine(), PROBE);
   return { name: 'this machine', modaliases };
 }
@@ -39,6 +39,7 @@ export async function thisMachine(): Promise<Machine> {
  * @throws MindiError `hardware.*`
  */
 export async function readMachine(file: string): Promise<Machine> {
+  const { readHardware } = await import('./hardware-file.ts');
   const { machine, modaliases } = await readHardware(file);
   const product = printable(machine?.product ?? '');
   return { name: product ? `${product} (${basename(file)})` : basename(file), modaliases };

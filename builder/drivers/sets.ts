@@ -3,12 +3,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
-import { check } from '../../contract/settings/check.ts';
 import { together } from '../../contract/settings/problems.ts';
 import { didYouMean } from '../../contract/settings/suggest.ts';
 import { shown } from '../../contract/settings/text.ts';
 import { type Static, Type } from '../../contract/settings/type.ts';
 import { nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
+import { checked } from '../checked.ts';
 import { parseSelector, type Selector } from './selector.ts';
 
 /** mindi's own driver sets. */
@@ -88,7 +88,7 @@ class Loader {
   async #read(file: string, chain: readonly string[]): Promise<DriverSet | null> {
     try {
       const root = await readYaml(file, 'driver set');
-      const wrong = check(root, DriverSetSchema, 'driver-set');
+      const wrong = await checked(root, DriverSetSchema, 'driver-set');
       this.problems.push(...wrong);
       if (wrong.length > 0) return null;
       const text = plain(root) as Static<typeof DriverSetSchema>;

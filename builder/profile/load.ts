@@ -3,12 +3,12 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import { MindiError } from '../../contract/error.ts';
-import { check } from '../../contract/settings/check.ts';
 import { checkNetwork } from '../../contract/settings/network.ts';
 import { together } from '../../contract/settings/problems.ts';
 import { didYouMean } from '../../contract/settings/suggest.ts';
 import { shown } from '../../contract/settings/text.ts';
 import { type Located, nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
+import { checked } from '../checked.ts';
 import { merge, without } from './merge.ts';
 import { absolutePaths } from './paths.ts';
 import { ProfileSchema, type Settings } from './schema.ts';
@@ -82,7 +82,7 @@ async function readChain(file: string, builtins: string): Promise<{ chain: Link[
     for (let next: string | undefined = file; next; next = await parent(chain, builtins)) {
       const root = await readYaml(next, 'profile');
       chain.push({ file: next, root });
-      problems.push(...check(root, ProfileSchema, 'profile'), ...checkNetwork(root));
+      problems.push(...(await checked(root, ProfileSchema, 'profile')), ...checkNetwork(root));
     }
   } catch (error) {
     if (!(error instanceof MindiError)) throw error;

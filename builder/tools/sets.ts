@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MindiError } from '../../contract/error.ts';
-import { check } from '../../contract/settings/check.ts';
 import { together } from '../../contract/settings/problems.ts';
 import { didYouMean } from '../../contract/settings/suggest.ts';
 import { shown } from '../../contract/settings/text.ts';
 import { type Static, Type } from '../../contract/settings/type.ts';
 import { type Located, plain, readYaml } from '../../contract/settings/yaml.ts';
+import { checked } from '../checked.ts';
 
 const BUILT_IN = fileURLToPath(new URL('../../profiles/tools', import.meta.url));
 const KIND = 'tool set';
@@ -47,8 +47,8 @@ export function toolSetNames(): string[] {
 }
 
 /** What is wrong with a tool set by its schema, each problem at its place. */
-export function checkToolSet(root: Located): MindiError[] {
-  return check(root, ToolSetSchema, 'tool-set');
+export function checkToolSet(root: Located): Promise<MindiError[]> {
+  return checked(root, ToolSetSchema, 'tool-set');
 }
 
 /**
@@ -68,8 +68,7 @@ export async function loadToolSet(name: string, where?: string): Promise<ToolSet
   }
   const file = own ? name : join(BUILT_IN, `${name}.yaml`);
   const root = await readYaml(file, KIND);
-  // mindi's own sets are checked by the tests; compiling the schema costs more than reading all of them.
-  const problems = own ? checkToolSet(root) : [];
+  const problems = await checkToolSet(root);
   if (problems.length > 0) throw together(problems, shown(file), 'tool-set.invalid');
   return { name: own ? basename(name) : name, ...(plain(root) as Static<typeof ToolSetSchema>) };
 }

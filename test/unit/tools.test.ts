@@ -62,7 +62,7 @@ test('every set that comes with mindi keeps to its schema and names no program t
   for (const name of toolSetNames()) {
     const file = new URL(`../../profiles/tools/${name}.yaml`, import.meta.url).pathname;
     const set = await readYaml(file, 'tool set');
-    expect(checkToolSet(set)).toEqual([]);
+    expect(await checkToolSet(set)).toEqual([]);
     const programs = [...readFileSync(file, 'utf8').matchAll(/(?:required|optional):\s*\[([^\]]*)\]/g)]
       .flatMap(([, list]) => list?.split(',') ?? [])
       .map((program) => program.trim());
