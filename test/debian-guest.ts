@@ -7,6 +7,7 @@ import { cached, hashOf } from '../builder/cache.ts';
 import { findStaticBusybox } from '../builder/doctor/diagnose.ts';
 import { resolveKernel } from '../builder/kernel/source.ts';
 import { scratch } from '../builder/scratch.ts';
+import { plainKernel } from './plain-kernel.ts';
 
 /**
  * A Debian system without anything of mindi, in a virtual machine, to run this checkout's `mindi` in: the system is made
@@ -68,7 +69,7 @@ export async function startGuest(files: Record<string, string>, hardware: readon
   await makeInitrd(join(work.path, 'initrd'), kernel.modulesDir, initrd);
   const machine = await startMachine({
     memory: 1024,
-    direct: { kernel: kernel.image, initrd, append: 'console=ttyS0,115200 quiet' },
+    direct: { kernel: await plainKernel(kernel.image), initrd, append: 'console=ttyS0,115200 quiet' },
     more: [...[system, bundle].flatMap(readOnlyDisk), ...hardware],
   });
   await machine.waitForText(/guest# $/, PATIENCE);

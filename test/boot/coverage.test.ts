@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
@@ -11,11 +10,11 @@ import type { Coverage } from '../../builder/coverage/types.ts';
 import { gapsOf } from '../../builder/coverage/words.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { bytesOf, cellOf } from '../coverage-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 /** The whole coverage.yaml on the kernels Debian has today: fetched once, from mindi's cache when they are there. */
 let coverage: Coverage;
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-coverage-test-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('coverage');
 
 beforeAll(async () => {
   coverage = await profileCoverage(await loadProfile('standalone'), {});

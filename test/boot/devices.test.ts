@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { type Machine, type MachineOptions, startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
+import { startFiles } from '../plain-kernel.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 
 /** What a disk is behind, and the driver that must find it there. */
@@ -67,7 +67,7 @@ async function iso(name: string, profile: string): Promise<string> {
 
 /** Its kernel and initrd, the image in the CD drive; up, with a prompt on the serial console. */
 async function booted(image: string, options: MachineOptions): Promise<Machine> {
-  const direct = { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert` };
+  const direct = { ...(await startFiles(image, work.path)), append: `${CONSOLES} expert` };
   const machine = await startMachine({ ...options, direct, medium: { path: image, as: 'cdrom' } });
   await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);

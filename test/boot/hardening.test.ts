@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
@@ -10,6 +9,7 @@ import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
 import { STEPS } from '../../initramfs/steps/index.ts';
+import { startFiles } from '../plain-kernel.ts';
 import { hangingDisk } from './hanging-disk.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 
@@ -18,11 +18,42 @@ let direct: { kernel: string; initrd: string };
 beforeAll(async () => {
   work = await scratch('test');
   const { media } = await build(await loadProfile('minimal'), join(work.path, 'minimal'));
-  direct = await takeKernel(media[0]?.path ?? '', work.path);
+  direct = await startFiles(media[0]?.path ?? '', work.path);
 });
 afterAll(() => work[Symbol.asyncDispose]());
 
-test('nuke mode does not ask: a failing script, its reason, a countdown a key stops; memory runs out, zombies pile up', async () => {
+/** Counts them. */
+const ZOMBIES = "busybox awk '/^State:\\tZ/ { n++ } END { print n + 0 }' /proc/[0-9]*/status 2>/dev/null";
+
+test('process 1 reaps orphans, outlives the init, tells why it died, starts it again, restarts the machine on `exit`', async () => {
+  await using machine = await startMachine({ direct: { ...direct, append: `${CONSOLES} expert` } });
+  await machine.waitFor('the ready line', findReady, PATIENCE);
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  const orphan = 'for i in $(busybox seq 1000); do (busybox true &) ; done';
+  await shell(machine, orphan);
+  expect(await shell(machine, `busybox sleep 1; ${ZOMBIES}`)).toBe('0');
+
+  await shell(machine, 'kill -11 $(cat /run/mindi/init.pid)');
+  await machine.waitForText('mindi: The init was ended by signal 11 (SEGV).', PATIENCE);
+  await machine.waitForText('The end of the log:', PATIENCE);
+  await machine.waitForText("mindi-init starts the init again, 'exit' restarts the machine", PATIENCE);
+  expect(await shell(machine, 'grep -c "init started" /var/log/mindi.log')).toBe('1');
+
+  expect(await shell(machine, 'mindi-init')).toBe('');
+  await machine.waitForText(/mindi: ready \{[\s\S]*mindi: ready \{[\s\S]*Expert mode/, PATIENCE);
+  expect(await shell(machine, 'mindi-init')).toBe('mindi-init: the init is running already.');
+
+  machine.type('exit\r');
+  await machine.waitForText('The machine restarts in 3 seconds. Press Enter to stay.', PATIENCE);
+  machine.type('\r');
+  await machine.waitForText(/mindi:~# $/, PATIENCE);
+  expect(await shell(machine, 'echo stayed')).toBe('stayed');
+  machine.type('exit\r');
+  await machine.waitForEnd(PATIENCE);
+  expect(machine.endedBy).toBe('guest-reset');
+});
+
+test('nuke mode does not ask: a failing script, its reason, a countdown a key stops; memory runs out, zombies pile up; `poweroff`', async () => {
   const append = `${CONSOLES} nuke pre=/bin/false mindi.onfail=poweroff`;
   await using machine = await startMachine({ direct: { ...direct, append }, memory: 256 });
   await machine.waitForText('PROBLEM: The pre script /bin/false failed: exit 1.', PATIENCE);
@@ -41,15 +72,18 @@ test('nuke mode does not ask: a failing script, its reason, a countdown a key st
   expect(await shell(machine, pids)).toBe(before);
 
   // Their parent lives and does not look after them.
-  const zombies = "busybox awk '/^State:\\tZ/ { n++ } END { print n + 0 }' /proc/[0-9]*/status 2>/dev/null";
   await shell(
     machine,
     '(for i in $(busybox seq 200); do busybox sleep 1 & done; exec busybox sleep 1000) & busybox sleep 4',
   );
-  expect(Number(await shell(machine, zombies))).toBeGreaterThanOrEqual(200);
+  expect(Number(await shell(machine, ZOMBIES))).toBeGreaterThanOrEqual(200);
   await shell(machine, 'kill $!; busybox sleep 1');
-  expect(await shell(machine, zombies)).toBe('0');
+  expect(await shell(machine, ZOMBIES)).toBe('0');
   expect(await shell(machine, pids)).toBe(before);
+
+  machine.type('poweroff\r');
+  await machine.waitForEnd(PATIENCE);
+  expect(machine.endedBy).toBe('guest-shutdown');
 });
 
 test('the init is killed in each of its steps: it says why, and comes up again', async () => {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeIso } from '../../boot/iso.ts';
 import { type MediumParts, volumeId } from '../../boot/medium.ts';
@@ -10,6 +9,7 @@ import { type Attachment, type Machine, type MachineOptions, startMachine } from
 import { makeUsb } from '../../boot/usb.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MENU_DEFAULTS } from '../medium-parts.ts';
+import { comes } from './shell.ts';
 import { biosDisk, STARTED, uefiDisk } from './speaking-disks.ts';
 
 /** Longer than any menu takes under software emulation on a busy machine. */
@@ -71,7 +71,7 @@ const SHOWN = { bios: '[Tab] add parameters', uefi: 'boot the selected OS' };
 
 /** Does something again and again until `done`, because keys are lost before a menu listens. */
 async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
-  const again = setInterval(act, 3000);
+  const again = setInterval(act, 1500);
   try {
     return await done;
   } finally {
@@ -93,8 +93,9 @@ describe.each(['bios', 'uefi'] as const)('boot menu on %s', (firmware) => {
     for (const label of [...rescue, 'Memory test', 'Local disk', 'Reboot'])
       expect(machine.text).toMatch(new RegExp(`^.?.?.?${label} {2,}\\S`, 'm'));
     await persist(() => machine.type(F1), machine.waitForText('Press Esc to go back to the menu', PATIENCE));
+    const again = comes(machine, SHOWN[firmware]);
     machine.type('\x1b');
-    await sleep(5000);
+    await again;
     await machine.key('end', 'up', 'up', 'ret');
     await machine.waitForText(STARTED, PATIENCE);
   });

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import fs from 'fs-extra';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type KernelTree, resolveKernel } from '../../builder/kernel/source.ts';
-import { PACKAGERS, scratch } from '../unit/kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { PACKAGERS } from '../unit/kernel-images.ts';
 
 /** The whole failsafe kernel, some 300 MB of modules, in the package formats of other distributions; it came as .deb. */
 describe('a real kernel as other distributions package it', () => {
-  const top = scratch('packages');
+  const top = temporaryFolder('packages');
   let original: KernelTree;
   let tree: string;
 
@@ -20,7 +21,6 @@ describe('a real kernel as other distributions package it', () => {
       await fs.copy(join(original.modulesDir, name), join(tree, modules, name));
     }
   });
-  afterAll(() => fs.remove(top));
 
   it.each(Object.keys(PACKAGERS).filter((form) => form !== 'deb'))('.%s', async (form) => {
     const into = await fs.mkdtemp(join(top, 'package-'));

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fs from 'fs-extra';
 import { type ModuleTree, openTree, readModinfo, trimMetadata } from 'node-kmod-deps';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type KernelTree, resolveKernel } from '../../builder/kernel/source.ts';
 import { KERNELS, type KernelName, kernelFixture, kernelTree } from '../kernel-fixture.ts';
 import { expectAliases, expectLoadOrder, modprobeOf } from '../kmod-oracle.ts';
 import { realModaliases } from '../modaliases.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { trixieKernel } from '../trixie-kernel.ts';
-import { scratch } from '../unit/kernel-images.ts';
 
 /** Every module of every kernel the tests know, by its metadata. */
 describe.each(Object.keys(KERNELS) as KernelName[])('modprobe and we agree on %s:', (kernel) => {
@@ -32,7 +32,7 @@ describe.each([
   ['bookworm, .ko', () => resolveKernel('failsafe')],
   ['trixie, .ko.xz', async () => resolveKernel({ package: await trixieKernel() })],
 ])('kmod and we agree on %s:', (_, find: () => Promise<KernelTree>) => {
-  const top = scratch('oracle');
+  const top = temporaryFolder('oracle');
   let modprobe: ReturnType<typeof modprobeOf>;
   let tree: ModuleTree;
 
@@ -44,7 +44,6 @@ describe.each([
     modprobe = modprobeOf(top, release);
     tree = await openTree(join(top, 'lib/modules', release));
   });
-  afterAll(() => fs.remove(top));
 
   it('what to load, in which order', () => expectLoadOrder(tree, modprobe));
 

@@ -30,11 +30,12 @@ async function main([folder = '', firmware = '', dhcp = '', by = '']: string[]):
   });
   const machine = await startMachine({
     firmware: firmware as Firmware,
-    more: by === 'http' ? NO_PXE : [],
-    card: { model: 'virtio-net-pci', backend: 'tap,ifname=port1,script=no,downscript=no' },
+    more: [...DECOY, ...(by === 'http' ? NO_PXE : [])],
+    // Behind the other one, so that Linux calls it eth1.
+    card: { model: 'virtio-net-pci,addr=0x1c', backend: 'tap,ifname=port1,script=no,downscript=no' },
   });
   try {
-    const enter = setInterval(() => (machine.console ? machine.type('\r') : machine.key('ret').catch(() => {})), 3000);
+    const enter = setInterval(() => (machine.console ? machine.type('\r') : machine.key('ret').catch(() => {})), 1000);
     const report = await machine.waitFor('the ready line', findReady, 180).finally(() => clearInterval(enter));
     console.log(JSON.stringify({ report, log } satisfies Lab));
   } finally {
@@ -46,6 +47,11 @@ async function main([folder = '', firmware = '', dhcp = '', by = '']: string[]):
 
 /** OVMF's switches, so that its HTTP boot is the first that is left. */
 const NO_PXE = ['4', '6'].flatMap((ip) => ['-fw_cfg', `name=opt/org.tianocore/IPv${ip}PXESupport,string=n`]);
+
+/** A card with another network, a DHCP server in it: what the machine would use if nobody told it which card it started from. */
+const DECOY = [
+  ...['-netdev', 'user,id=decoy', '-device', 'virtio-net-pci,addr=0x10,romfile=,netdev=decoy,mac=52:54:00:00:00:99'],
+];
 
 /** The network's own DHCP server, in a namespace of its own on the switch's second port. Returns what stops it. */
 async function startRouter(): Promise<() => void> {

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build as bundle } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { obdrTape } from '../../boot/obdr.ts';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { type TapeObject, writeSimh } from '../../boot/simh.ts';
@@ -16,8 +15,9 @@ import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
 import { encodeLabel, TAPE, type TapeData, type TapeLabel } from '../../contract/tape.ts';
 import { VOLUME_FILE, type Volume } from '../../contract/volume.ts';
+import { startFiles } from '../plain-kernel.ts';
 import { serveTapes, type TapeServer } from '../tape-server.ts';
-import { CONSOLES, PATIENCE, shell } from './shell.ts';
+import { CONSOLES, comes, PATIENCE, shell } from './shell.ts';
 
 /**
  * One machine that runs from a disc and has another drive, disks of all kinds, two tape drives, and USB devices that
@@ -170,7 +170,7 @@ beforeAll(async () => {
   const image = media[0]?.path ?? '';
   tapes = await serveTapes([{ size: 16 }, { size: 16 }, { size: 16 }], work.path);
   machine = await startMachine({
-    direct: { ...(await takeKernel(image, work.path)), append: `${CONSOLES} expert udevtimeout=20` },
+    direct: { ...(await startFiles(image, work.path)), append: `${CONSOLES} expert udevtimeout=20` },
     medium: { path: image, as: 'cdrom' },
     drives: [`${at('disk.img')}:ahci`, ...DISKS.map((name) => `${at(`${name}.img`)}:virtio`)],
     more: [
@@ -210,11 +210,7 @@ const mindiWith = (parameters: string, words: string) => {
 /** What the command said, and the SHA-256 of a file of the source. */
 const read = (words: string, file = 'payload') => mindi(`${words} --read ${file} | sha256sum`);
 
-/** Waits for words that come after what is on the console now. */
-function says(words: string): Promise<unknown> {
-  const from = machine.text.length;
-  return machine.waitFor(words, (text) => text.slice(from).includes(words) || undefined, PATIENCE);
-}
+const says = (words: string) => comes(machine, words);
 
 test('lists what is there by itself, and not the disc it runs from', async () => {
   const found = (await mindi('')).split('\n');

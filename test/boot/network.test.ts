@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import type { NetworkState } from '../../initramfs/network/state.ts';
+import { startFiles } from '../plain-kernel.ts';
 import type { NetworkLab } from './network-lab.ts';
 
 let work: Scratch;
@@ -23,7 +23,7 @@ beforeAll(async () => {
   const file = join(work.path, 'lab.yaml');
   await writeFile(file, PROFILE);
   const { media } = await build(await loadProfile(file), join(work.path, 'lab'));
-  files = await takeKernel(media[0]?.path ?? '', work.path);
+  files = await startFiles(media[0]?.path ?? '', work.path);
 });
 afterAll(() => work[Symbol.asyncDispose]());
 

@@ -6,26 +6,24 @@ import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
+import { plainKernel } from '../plain-kernel.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 import { waitForScreen } from './terminal.ts';
 
 let work: Scratch;
-let direct: Omit<NonNullable<MachineOptions['direct']>, 'append'>;
+let direct: { kernel: string; initrd: string };
+let plain: string;
 
 beforeAll(async () => {
   work = await scratch('test');
   const { media } = await build(await loadProfile('minimal'), join(work.path, 'minimal'));
   direct = await takeKernel(media[0]?.path ?? '', work.path);
+  plain = await plainKernel(direct.kernel);
 });
 afterAll(() => work[Symbol.asyncDispose]());
 
-async function booted(append: string, options: MachineOptions = {}): Promise<Machine> {
-  const machine = await startMachine({
-    ...options,
-    direct: { ...direct, append: `${CONSOLES} interactive ${append}`.trim() },
-  });
-  return machine;
-}
+const booted = (append: string, options: MachineOptions = {}, kernel = plain): Promise<Machine> =>
+  startMachine({ ...options, direct: { ...direct, kernel, append: `${CONSOLES} interactive ${append}`.trim() } });
 
 /** Whether the terminal shows again what is typed. */
 const ECHOES = 'busybox stty -a 2>/dev/null | grep -c " echo "';
@@ -34,7 +32,7 @@ const sees = (machine: Machine, what: string | RegExp) => waitForScreen(machine,
 
 describe('the menu on a serial console', () => {
   test('tells what this is, takes arrows, letters and keys of the keyboard, gives a shell, outlives nothing it should not', async () => {
-    await using machine = await booted('', { memory: 256 });
+    await using machine = await booted('', { memory: 256 }, direct.kernel);
     await machine.waitFor('the ready line', findReady, PATIENCE);
     const first = await sees(machine, MENU);
     expect(first).toMatch(
@@ -73,7 +71,7 @@ describe('the menu on a serial console', () => {
   });
 });
 
-test('without a screen, in plain lines: numbers choose, mistakes are told, a shell and back', async () => {
+test('without a screen, in plain lines: numbers choose, mistakes are told, a shell and back; Ctrl-Alt-Del', async () => {
   await using machine = await booted('textonly', { more: ['-vga', 'none'] });
   await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/ 1 {2}Restore this machine[\s\S]*Number \(Enter: 1\): $/, PATIENCE);
@@ -89,6 +87,9 @@ test('without a screen, in plain lines: numbers choose, mistakes are told, a she
   expect(await shell(machine, 'tty')).toBe('/dev/ttyS0');
   machine.type('exit\r');
   await machine.waitForText(/Number \(Enter: 8\): $/, PATIENCE);
+  await machine.key('ctrl-alt-delete');
+  await machine.waitForEnd(PATIENCE);
+  expect(machine.endedBy).toBe('guest-reset');
 });
 
 test('without a serial port, by a USB keyboard alone: the machine is switched off', async () => {

@@ -15,3 +15,9 @@ export async function shell(machine: Machine, command: string): Promise<string> 
   const said = new RegExp(`^${begin}\\n([\\s\\S]*?)^${end}$`, 'm');
   return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), PATIENCE);
 }
+
+/** Waits for words that come after what is on the console now. */
+export function comes(machine: Machine, words: string): Promise<true> {
+  const from = machine.text.length;
+  return machine.waitFor(words, (text) => text.slice(from).includes(words) || undefined, PATIENCE);
+}

@@ -4,12 +4,12 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
+import { startFiles } from '../plain-kernel.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 
 /** MiB of each disk: vda to vdl, then sda and sdb. */
@@ -46,7 +46,7 @@ beforeAll(async () => {
   work = await scratch('test');
   const { media } = await build(await loadProfile('standalone'), join(work.path, 'out'));
   image = media[0]?.path ?? '';
-  direct = await takeKernel(image, work.path);
+  direct = await startFiles(image, work.path);
   disks = SIZES.map((_, i) => join(work.path, `${i}.img`));
   for (const [i, disk] of disks.entries()) {
     await writeFile(disk, '');
@@ -145,13 +145,23 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
   }
   expect(await hashes()).toEqual(before);
 
-  for (const mode of ['interactive', 'compare', 'nuke mindi.source=disk:/dev/vdl']) {
-    await using machine = await booted(mode);
-    await machine.waitFor('quiet', () => true, 5);
+  {
+    await using _machine = await booted('compare');
+  }
+  expect(await hashes()).toEqual(before);
+  {
+    await using machine = await booted('nuke mindi.source=disk:/dev/vdl mindi.onfail=poweroff');
+    await machine.waitForText('The machine is switched off in', PATIENCE);
+    await machine.waitForEnd(PATIENCE);
+    expect(machine.endedBy).toBe('guest-shutdown');
   }
   expect(await hashes()).toEqual(before);
 
-  await using machine = await withShell('expert nolvm excludedevs=vdc,/dev/vdd');
+  await using machine = await booted('interactive nolvm excludedevs=vdc,/dev/vdd');
+  await machine.waitForText('Switch it off', PATIENCE);
+  expect(await hashes()).toEqual(before);
+  machine.type('s');
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
   expect(findReady(machine.text)?.storage).toMatchObject({ volumes: [] });
   expect(findReady(machine.text)?.storage.arrays).toHaveLength(3);
   expect(await shell(machine, 'mindi storage writable /dev/md0 --yes')).toBe('/dev/md0 can be written to now.');

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { type BuildResult, build } from '../../builder/build.ts';
 import { allEntries, openImage } from '../../builder/inspect/image.ts';
@@ -21,6 +20,7 @@ import { signingKey } from '../../builder/trust/sign.ts';
 import { findReady } from '../../contract/report.ts';
 import { parsePublicKey, verifySignature } from '../../contract/signature.ts';
 import { signAtTerminal } from '../passphrase.ts';
+import { startFiles } from '../plain-kernel.ts';
 
 const PATIENCE = 150;
 const MIB = 1 << 20;
@@ -71,7 +71,7 @@ async function damaged(name: string, places: [path: string, offset: number][]): 
 /** Boots with the image's own, undamaged kernel and initrd. */
 async function boot(medium: string): Promise<Machine> {
   const direct = {
-    ...(await takeKernel(image, work.path)),
+    ...(await startFiles(image, work.path)),
     append: 'console=tty0 console=ttyS0,115200 expert mindi.check',
   };
   return startMachine({ firmware: 'bios', memory: 512, medium: { path: medium, as: 'cdrom' }, direct });

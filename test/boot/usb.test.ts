@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { takeKernel } from '../../boot/bootable.ts';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { tryBoot } from '../../boot/trial.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
+import { startFiles } from '../plain-kernel.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
 const PATIENCE = 150;
@@ -59,7 +59,7 @@ describe('the USB image', () => {
     const profile = join(work.path, 'few.yaml');
     await writeFile(profile, 'name: few\nextends: usb\nmountlist: none\ntools: { sets: [base] }\n');
     const [image = ''] = await buildImages(profile);
-    const direct = { ...(await takeKernel(image, work.path)), append: 'console=tty0 console=ttyS0,115200 expert' };
+    const direct = { ...(await startFiles(image, work.path)), append: 'console=tty0 console=ttyS0,115200 expert' };
     await using machine = await startMachine({ machine: 'pc', direct, drives: [`${image}:usb-uhci`] });
     const report = await ready(machine);
     expect(report).toMatchObject({ name: 'few', medium: '/dev/sda1', problems: [], missing: [] });
@@ -70,7 +70,7 @@ describe('the USB image', () => {
 /** Starts kernel and initrd of the image directly, with toram. */
 async function toRam(image: string, as: 'cdrom' | 'usb', memory: number): Promise<Machine> {
   const append = 'console=tty0 console=ttyS0,115200 expert toram';
-  const direct = { ...(await takeKernel(image, work.path)), append };
+  const direct = { ...(await startFiles(image, work.path)), append };
   return startMachine({ memory, medium: { path: image, as }, direct });
 }
 

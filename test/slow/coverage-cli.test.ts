@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { openTree, storedPath, trimMetadata } from 'node-kmod-deps';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Coverage } from '../../builder/coverage/types.ts';
 import { cellOf } from '../coverage-fixture.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const MINDI = resolve('bin/mindi');
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-coverage-cli-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('coverage-cli');
 
 async function mindi(...args: string[]) {
   const { exitCode, stdout, stderr } = await execa(MINDI, ['coverage', ...args], {

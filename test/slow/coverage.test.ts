@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import fs from 'fs-extra';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { groupOf } from '../../builder/coverage/classes.ts';
 import { imageCoverage, profileCoverage } from '../../builder/coverage/coverage.ts';
 import { derivedMetadata, parseConfig } from '../../builder/coverage/derived.ts';
@@ -16,13 +16,13 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { bytesOf, cellOf, recordedSizes, threeKernels } from '../coverage-fixture.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
-import { BOOKWORM, makeImage, makeModules, PACKAGERS, scratch } from '../unit/kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, makeImage, makeModules, PACKAGERS } from '../unit/kernel-images.ts';
 
-const top = scratch('coverage');
+const top = temporaryFolder('coverage');
 beforeAll(() => {
   process.env.MINDI_CACHE = join(top, 'cache');
 });
-afterAll(() => fs.remove(top));
 
 let count = 0;
 /** Writes a file and returns its path. */

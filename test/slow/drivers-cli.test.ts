@@ -1,18 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { openTree } from 'node-kmod-deps';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { resolveNames } from '../../builder/drivers/names.ts';
 import { driverSetNames } from '../../builder/drivers/sets.ts';
 import { type KernelName, kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const MINDI = resolve('bin/mindi');
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-drivers-cli-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('drivers-cli');
 
 async function mindi(...args: string[]) {
   const { exitCode, stdout, stderr } = await execa(MINDI, [...args], {

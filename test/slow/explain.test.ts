@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { explain } from '../../builder/explain/explain.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const MINDI = resolve('bin/mindi');
-const top = mkdtempSync(join(tmpdir(), 'mindi-explain-'));
+const top = temporaryFolder('explain');
 let modulesDir: string;
 let release: string;
 beforeAll(async () => {
@@ -19,10 +19,6 @@ beforeAll(async () => {
   modulesDir = fixture.directory;
   release = fixture.release;
 });
-afterAll(() => {
-  rmSync(top, { recursive: true });
-});
-
 async function profile(text: string) {
   const file = join(top, 'p.yaml');
   writeFileSync(file, `name: p\nmountlist: none\n${text}\ntools: { sets: [] }\n`);

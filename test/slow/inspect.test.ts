@@ -1,19 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { diffImages } from '../../builder/inspect/diff.ts';
 import { allEntries, openImage, readFrom } from '../../builder/inspect/image.ts';
 import { summarize } from '../../builder/inspect/summary.ts';
 import { MindiError } from '../../contract/error.ts';
 import { PATHS } from '../../contract/rescue-config.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-inspect-test-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('inspect');
 let work = '';
 beforeEach(() => {
   work = mkdtempSync(join(scratch, 'work-'));

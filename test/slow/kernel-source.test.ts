@@ -1,24 +1,16 @@
 import { basename, join } from 'node:path';
 import fs from 'fs-extra';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cacheDirectory, hashFile } from '../../builder/cache.ts';
 import { FAILSAFE } from '../../builder/kernel/failsafe.ts';
 import { type KernelSource, type ResolveOptions, resolveKernel } from '../../builder/kernel/source.ts';
 import { run } from '../../builder/run.ts';
 import { MindiError } from '../../contract/error.ts';
-import {
-  BOOKWORM,
-  makeDeb,
-  makeImage,
-  makeModules,
-  PACKAGERS,
-  scratch,
-  statedSize,
-  TRIXIE,
-} from '../unit/kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, makeDeb, makeImage, makeModules, PACKAGERS, statedSize, TRIXIE } from '../unit/kernel-images.ts';
 
 const { release } = BOOKWORM;
-const top = scratch('source');
+const top = temporaryFolder('source');
 const tree = join(top, 'tree');
 const where = 'profile.yaml:3:9';
 let work: string;
@@ -35,7 +27,6 @@ beforeEach(async () => {
 afterEach(() => {
   delete process.env.APT_CONFIG;
 });
-afterAll(() => fs.remove(top));
 
 async function problemOf(source: KernelSource, options: ResolveOptions = {}): Promise<MindiError> {
   try {

@@ -1,14 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
 import { type Hardware, parseHardware } from '../../builder/drivers/hardware-file.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const PROBE = resolve('scripts/probe');
-const folder = mkdtempSync(join(tmpdir(), 'mindi-probe-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('probe');
 
 /** Shell and utilities people have: what their PATH holds. */
 const SYSTEMS = ['dash with mawk', 'bash with gawk', 'busybox'] as const;

@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { makeImage, TRIXIE } from './kernel-images.ts';
 
 const MINDI = join(import.meta.dirname, '../../bin/mindi');
-const folder = mkdtempSync(join(tmpdir(), 'mindi-bad-input-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('bad-input');
 
 function file(name: string, content: string | Uint8Array): string {
   writeFileSync(join(folder, name), content);

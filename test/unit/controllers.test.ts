@@ -1,16 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { CONTROLLERS, driveArguments, NICS, nicArguments } from '../../boot/controllers.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-let top: string;
+const top = temporaryFolder('controllers');
 beforeAll(() => {
-  top = mkdtempSync(join(tmpdir(), 'mindi-controllers-'));
   for (const name of ['a.img', 'b.img', 'a:nvme', 'a,b.img']) writeFileSync(join(top, name), 'x');
 });
-afterAll(() => rmSync(top, { recursive: true }));
 
 const at = (name: string) => join(top, name);
 const devices = (args: readonly string[]) => args.filter((_, i) => args[i - 1] === '-device');

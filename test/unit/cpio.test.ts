@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Item } from '../../builder/pack/content.ts';
 import { writeCpio } from '../../builder/pack/cpio.ts';
 import { readCpio } from '../../builder/pack/cpio-reader.ts';
 import { MindiError } from '../../contract/error.ts';
 import type { Entry, FileEntry } from '../../contract/manifest.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-cpio-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('cpio');
 
 const common = { uid: 0, gid: 0, why: [] };
 const file = (path: string, text: string, mode = 0o644): Item => ({

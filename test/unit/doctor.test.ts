@@ -1,17 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fs from 'fs-extra';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { diagnose } from '../../builder/doctor/diagnose.ts';
 import { DISTROS, distroOf } from '../../builder/doctor/distro.ts';
 import { isStaticProgram } from '../../builder/doctor/elf.ts';
 import { kernelOptions } from '../../builder/doctor/kernel-options.ts';
 import { PROVISIONS, packageFor } from '../../builder/doctor/packages.ts';
 import { run } from '../../builder/run.ts';
-import { BOOKWORM, makeImage, makeModules, scratch } from './kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, makeImage, makeModules } from './kernel-images.ts';
 
-const top = scratch('doctor');
-afterAll(() => fs.remove(top));
+const top = temporaryFolder('doctor');
 
 let root: string;
 beforeEach(async () => {

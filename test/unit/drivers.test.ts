@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { ModuleTree } from 'node-kmod-deps';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { moduleMetadata } from '../../builder/drivers/metadata.ts';
 import { OWN_SET } from '../../builder/drivers/pieces.ts';
 import { type ResolveDriversOptions, resolveDrivers } from '../../builder/drivers/resolve.ts';
@@ -15,15 +13,12 @@ import { openKernelTree } from '../../builder/drivers/tree.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { elfObject, KERNELS, type KernelName, kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-drivers-'));
+const scratch = temporaryFolder('drivers');
 beforeAll(() => {
   process.env.MINDI_CACHE = join(scratch, 'cache');
 });
-afterAll(async () => {
-  await rm(scratch, { recursive: true });
-});
-
 const kernels = Object.keys(KERNELS) as KernelName[];
 const standalone = [...(await loadProfile('standalone')).drivers.sets, OWN_SET];
 

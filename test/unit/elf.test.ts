@@ -1,16 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { parseElf, readElf } from '../../builder/tools/elf.ts';
 import { libraryClosure } from '../../builder/tools/libraries.ts';
 import { MindiError } from '../../contract/error.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { type ElfSample, makeElf } from './elf-sample.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-elf-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('elf');
 let root = '';
 beforeEach(() => {
   root = mkdtempSync(join(scratch, 'root-'));

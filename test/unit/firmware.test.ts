@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type FirmwareSettings,
   firmwareSettings,
@@ -19,16 +18,13 @@ import { type PlanInputs, plan } from '../../builder/plan.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { FileHashes } from '../../builder/tools/hashes.ts';
 import { MindiError } from '../../contract/error.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { makeDeb } from './kernel-images.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'mindi-firmware-'));
+const top = temporaryFolder('firmware');
 beforeAll(() => {
   process.env.MINDI_CACHE = join(top, 'cache');
 });
-afterAll(() => {
-  rmSync(top, { recursive: true });
-});
-
 let count = 0;
 let root: string;
 beforeEach(() => {

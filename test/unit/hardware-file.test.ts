@@ -1,19 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parseHardware, readHardware } from '../../builder/drivers/hardware-file.ts';
 import { openKernelTree } from '../../builder/drivers/tree.ts';
 import { MindiError } from '../../contract/error.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const FIXTURES = resolve(import.meta.dirname, '../fixtures/hardware');
 const files = readdirSync(FIXTURES).filter((name) => name.endsWith('.json'));
 const server = JSON.parse(readFileSync(join(FIXTURES, 'server-dell-r740.json'), 'utf8'));
-const folder = mkdtempSync(join(tmpdir(), 'mindi-hardware-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('hardware');
 
 function failure(text: string): MindiError {
   try {

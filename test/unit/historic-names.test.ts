@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ModuleTree } from 'node-kmod-deps';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,13 +9,14 @@ import { resolveDrivers } from '../../builder/drivers/resolve.ts';
 import { loadDriverSets } from '../../builder/drivers/sets.ts';
 import { MindiError } from '../../contract/error.ts';
 import { KERNELS, type KernelName, kernelTree } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 /** The driver lists mindi had in its code in 2008, as a driver set. */
 const LISTS = resolve('test/fixtures/profiles/mondo-2008-drivers.yaml');
 const [lists] = await loadDriverSets([LISTS]);
 const NAMES = (lists?.modules ?? []).map(({ text }) => text);
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-names-'));
+const scratch = temporaryFolder('names');
 const cache = process.env.MINDI_CACHE;
 beforeAll(() => {
   process.env.MINDI_CACHE = join(scratch, 'cache');
@@ -25,7 +24,6 @@ beforeAll(() => {
 afterAll(async () => {
   if (cache === undefined) delete process.env.MINDI_CACHE;
   else process.env.MINDI_CACHE = cache;
-  await rm(scratch, { recursive: true });
 });
 
 const kernels = Object.keys(KERNELS) as KernelName[];

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import fs from 'fs-extra';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { run } from '../../builder/run.ts';
-import { BOOKWORM, makeDeb, makeImage, makeModules, scratch } from './kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, makeDeb, makeImage, makeModules } from './kernel-images.ts';
 
-const top = scratch('findkernel');
-afterAll(() => fs.remove(top));
+const top = temporaryFolder('findkernel');
 
 const MINDI = join(import.meta.dirname, '..', '..', 'bin', 'mindi');
 const mindi = (...args: string[]) =>

@@ -1,12 +1,12 @@
 import { dirname, join, relative } from 'node:path';
 import fs from 'fs-extra';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { duffWarning, findKernel, modulesDirectory, noKernel } from '../../builder/kernel/find.ts';
 import { run } from '../../builder/run.ts';
-import { BOOKWORM, type FakeKernel, makeImage, scratch, statedSize, TRIXIE } from './kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, type FakeKernel, makeImage, statedSize, TRIXIE } from './kernel-images.ts';
 
-const top = scratch('find');
-afterAll(() => fs.remove(top));
+const top = temporaryFolder('find');
 
 let root: string;
 beforeEach(async () => {

@@ -6,9 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parseKernelHeader, readKernelHeader } from '../../builder/kernel/header.ts';
 import { run } from '../../builder/run.ts';
 import { MindiError } from '../../contract/error.ts';
-import { BOOKWORM, makeImage, scratch, statedSize, TRIXIE } from './kernel-images.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
+import { BOOKWORM, makeImage, statedSize, TRIXIE } from './kernel-images.ts';
 
-const directory = scratch('header');
+const directory = temporaryFolder('header');
 afterAll(() => fs.remove(directory));
 
 function codeOf(action: () => unknown): string {

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fs from 'fs-extra';
 import { run } from '../../builder/run.ts';
@@ -18,8 +17,6 @@ export const TRIXIE = {
   version: '#1 SMP PREEMPT_DYNAMIC Debian 6.12.107-1 (2026-08-29)',
 };
 export type FakeKernel = typeof BOOKWORM;
-
-export const scratch = (name: string) => mkdtempSync(join(tmpdir(), `mindi-${name}-`));
 
 /** The size a bzImage's header states: boot sector, setup, and the system in paragraphs. */
 export const statedSize = (head: Buffer) => ((head[0x1f1] ?? 0) + 1) * 512 + head.readUInt32LE(0x1f4) * 16;

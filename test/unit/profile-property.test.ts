@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { loadProfile, type Profile } from '../../builder/profile/load.ts';
 import { ProfileSchema } from '../../builder/profile/schema.ts';
 import { MindiError } from '../../contract/error.ts';
 import { RESTORE_MODES } from '../../contract/rescue-config.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'mindi-profile-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('profile');
 const own = join(folder, 'own.yaml');
 const base = join(folder, 'base.yaml');
 

@@ -1,19 +1,18 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DriverSetSchema } from '../../builder/drivers/sets.ts';
 import { builtinProfiles, loadProfile, PROFILES } from '../../builder/profile/load.ts';
 import { ProfileSchema } from '../../builder/profile/schema.ts';
 import { ToolSetSchema } from '../../builder/tools/sets.ts';
 import { MindiError } from '../../contract/error.ts';
 import { StickSchema } from '../../contract/settings/stick-schema.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const FIXTURES = 'test/fixtures/profiles';
-const folder = mkdtempSync(join(tmpdir(), 'mindi-profile-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('profile');
 
 let files = 0;
 function file(text: string | Uint8Array, name = `p${files++}.yaml`): string {

@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModuleTree } from 'node-kmod-deps';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readMachine, thisMachine } from '../../builder/drivers/machines.ts';
 import { targetNames } from '../../builder/drivers/migrate.ts';
 import { OWN_SET, selectionOf } from '../../builder/drivers/pieces.ts';
@@ -13,8 +12,9 @@ import { openKernelTree } from '../../builder/drivers/tree.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { MindiError } from '../../contract/error.ts';
 import { kernelFixture } from '../kernel-fixture.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const top = mkdtempSync(join(tmpdir(), 'mindi-scope-'));
+const top = temporaryFolder('scope');
 let tree: ModuleTree;
 let modulesDir: string;
 const standalone = [...(await loadProfile('standalone')).drivers.sets, OWN_SET];
@@ -23,10 +23,6 @@ beforeAll(async () => {
   modulesDir = (await kernelFixture('bookworm-amd64', { modules: 'stand-ins' })).directory;
   tree = await openKernelTree(modulesDir);
 });
-afterAll(() => {
-  rmSync(top, { recursive: true });
-});
-
 const AHCI = 'pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01';
 const R8169 = 'pci:v000010ECd00008168sv00001458sd0000E000bc02sc00i00';
 const SERVER: Machine = { name: 'web1.json', modaliases: [AHCI, R8169, 'pci:v00009999d00009999sv0sd0bcFFscFFiFF'] };

@@ -1,17 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { readCpio } from '../../builder/pack/cpio-reader.ts';
 import { concatenate } from '../../builder/pack/initrd.ts';
 import { packAhead, packSegments } from '../../builder/pack/segments.ts';
 import type { Contents, Entry, Manifest, Segment } from '../../contract/manifest.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-segments-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('segments');
 beforeEach(() => {
   process.env.MINDI_CACHE = mkdtempSync(join(scratch, 'cache-'));
 });

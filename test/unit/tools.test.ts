@@ -1,19 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { packSegments } from '../../builder/pack/segments.ts';
 import { arrange } from '../../builder/piece.ts';
 import { findBusybox } from '../../builder/tools/busybox.ts';
@@ -23,10 +13,10 @@ import { runtimeEntries } from '../../builder/tools/runtime.ts';
 import { checkToolSet, toolSetNames } from '../../builder/tools/sets.ts';
 import type { Entry, FileEntry } from '../../contract/manifest.ts';
 import { readYaml } from '../../contract/settings/yaml.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { type ElfSample, makeElf } from './elf-sample.ts';
 
-const scratch = mkdtempSync(join(tmpdir(), 'mindi-tools-'));
-afterAll(() => rmSync(scratch, { recursive: true }));
+const scratch = temporaryFolder('tools');
 let root = '';
 beforeEach(() => {
   root = mkdtempSync(join(scratch, 'root-'));
