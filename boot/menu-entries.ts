@@ -11,102 +11,60 @@ export interface EntryText {
   help: string[];
 }
 
-/** An entry that starts the rescue system. */
-interface RescueEntry extends EntryText {
-  /** Kernel parameters of its own. */
-  parameters: readonly string[];
+export interface Entry extends EntryText {
+  /** Kernel parameters of its own; null: it starts no rescue system. */
+  parameters: readonly string[] | null;
 }
 
-// Kernel messages stay off slow consoles, except for an expert.
-const INTERACTIVE: RescueEntry = {
-  name: 'interactive',
-  key: 'i',
-  label: 'Interactive  ask before every step of a restore',
-  help: [
-    'Starts the rescue system, looks for your backup and asks before',
-    'each step. Nothing is written to a disk before you agree to it.',
-  ],
-  parameters: ['quiet', 'interactive_mode'],
-};
-const EXPERT: RescueEntry = {
-  name: 'expert',
-  key: 'e',
-  label: 'Expert       give me a shell, start nothing',
-  help: [
-    'Starts the rescue system and gives you a shell with all its',
-    'tools. Nothing is mounted, restored or written unless you do it.',
-  ],
-  parameters: ['expert_mode'],
-};
-const COMPARE: RescueEntry = {
-  name: 'compare',
-  key: 'c',
-  label: 'Compare      compare this machine with its backup',
-  help: ['Lists what differs between backup and disks. Writes nothing.'],
-  parameters: ['quiet', 'compare_mode'],
-};
-const NUKE: RescueEntry = {
-  name: 'nuke',
-  key: 'n',
-  label: 'Nuke         ERASE the disks and restore everything',
-  help: [
-    'ERASES this machine: partitions and formats its disks as they',
-    'were when the medium was made, restores all, asks no questions.',
-  ],
-  parameters: ['quiet', 'nuke_mode'],
-};
-const RESTORE: RescueEntry = {
-  name: 'RESTORE',
-  key: 's',
-  label: 'RESTORE      ERASE the disks, back to factory defaults',
-  help: [
-    'To restore your disk to factory defaults. It asks no questions.',
-    'CAUTION: THIS WILL ERASE YOUR WHOLE DISK !!!',
-  ],
-  parameters: ['quiet', 'RESTORE_mode'],
-};
+/** Name, key, label, kernel parameters (null: it starts no rescue system), help. */
+type Row = readonly [EntryName, string, string, readonly string[] | null, ...help: string[]];
 
-/** Starts the rescue system as the expert's does, and reads the medium before it gives the shell. */
-const CHECK: RescueEntry = {
-  name: 'check',
-  key: 'k',
-  label: 'Check        read this whole medium and compare it',
-  help: ['Says whether this medium is whole; then a shell. Writes nothing.'],
-  parameters: ['quiet', 'expert_mode', 'mindi.check'],
-};
+// Kernel messages stay off slow consoles, except for an expert. `check` starts the rescue system as `expert` does.
+// biome-ignore format: a row is an entry
+const ROWS: readonly Row[] = [
+  ['interactive', 'i', 'Interactive  ask before every step of a restore', ['quiet', 'interactive_mode'],
+    'Starts the rescue system, looks for your backup and asks before',
+    'each step. Nothing is written to a disk before you agree to it.'],
+  ['expert', 'e', 'Expert       give me a shell, start nothing', ['expert_mode'],
+    'Starts the rescue system and gives you a shell with all its',
+    'tools. Nothing is mounted, restored or written unless you do it.'],
+  ['compare', 'c', 'Compare      compare this machine with its backup', ['quiet', 'compare_mode'],
+    'Lists what differs between backup and disks. Writes nothing.'],
+  ['nuke', 'n', 'Nuke         ERASE the disks and restore everything', ['quiet', 'nuke_mode'],
+    'ERASES this machine: partitions and formats its disks as they',
+    'were when the medium was made, restores all, asks no questions.'],
+  ['RESTORE', 's', 'RESTORE      ERASE the disks, back to factory defaults', ['quiet', 'RESTORE_mode'],
+    'To restore your disk to factory defaults. It asks no questions.',
+    'CAUTION: THIS WILL ERASE YOUR WHOLE DISK !!!'],
+  ['check', 'k', 'Check        read this whole medium and compare it', ['quiet', 'expert_mode', 'mindi.check'],
+    'Says whether this medium is whole; then a shell. Writes nothing.'],
+  ['memtest', 'm', 'Memory test  look for faults of the memory', null,
+    'Memtest86+ tests the memory of this machine until you stop it.'],
+  ['local', 'l', 'Local disk   start the system of this machine', null,
+    'Starts what is installed on the disk. Many BIOSes cannot do that',
+    'while the medium is a stick: pull it out and restart.'],
+  ['reboot', 'r', 'Reboot       restart this machine', null,
+    'Restarts this machine.'],
+  ['help', 'h', 'Help         explain every entry', null,
+    'Explains every entry. F1 shows it, too.'],
+];
+
+function entries(...names: EntryName[]): Entry[] {
+  const all = new Map(
+    ROWS.map(([name, key, label, parameters, ...help]) => [name, { name, key, label, help, parameters }]),
+  );
+  return names.flatMap((name) => all.get(name) ?? []);
+}
 
 /** The profile's `boot.menu`: the modes of a rescue medium, or the one keyword of a medium that resets a machine. */
-export const MENUS: Record<'modes' | 'restore', readonly RescueEntry[]> = {
-  modes: [INTERACTIVE, EXPERT, COMPARE, NUKE, CHECK],
-  restore: [RESTORE, EXPERT, CHECK],
+export const MENUS: Record<'modes' | 'restore', readonly Entry[]> = {
+  modes: entries('interactive', 'expert', 'compare', 'nuke', 'check'),
+  restore: entries('RESTORE', 'expert', 'check'),
 };
 
-export const MEMTEST: EntryText = {
-  name: 'memtest',
-  key: 'm',
-  label: 'Memory test  look for faults of the memory',
-  help: ['Memtest86+ tests the memory of this machine until you stop it.'],
-};
-
+export const MEMTEST = entries('memtest');
 /** What starts no rescue system. */
-export const OTHERS: readonly EntryText[] = [
-  {
-    name: 'local',
-    key: 'l',
-    label: 'Local disk   start the system of this machine',
-    help: [
-      'Starts what is installed on the disk. Many BIOSes cannot do that',
-      'while the medium is a stick: pull it out and restart.',
-    ],
-  },
-  { name: 'reboot', key: 'r', label: 'Reboot       restart this machine', help: ['Restarts this machine.'] },
-  {
-    name: 'help',
-    key: 'h',
-    label: 'Help         explain every entry',
-    help: ['Explains every entry. F1 shows it, too.'],
-  },
-];
+export const OTHERS = entries('local', 'reboot', 'help');
 
 const NETWORK = /^(nfs|cifs|smb|https?|s?ftp|ssh|rsync):\/\/[^/]/i;
 /** Columns of a URL in the label, which menu.c32 cuts at 66, and in the help. */
@@ -116,7 +74,7 @@ const SOURCE_COLUMNS = { label: 35, help: 56 } as const;
  * The entry for restore data on the network: as interactive, with the network up. Called nfs or iso, as the original's.
  * @param source the profile's `restore.source`; user, password and query of the URL are not shown
  */
-export function networkEntry(source: string | null): RescueEntry | undefined {
+export function networkEntry(source: string | null): Entry | undefined {
   if (source === null || !NETWORK.test(source)) return undefined;
   const nfs = /^nfs:/i.test(source);
   return {

@@ -81,12 +81,16 @@ const TITLE_LIMIT = 74;
 export function menuModel(facts: MenuFacts): MenuModel {
   const { boot, memtest } = facts;
   const network = boot.menu === 'modes' ? networkEntry(facts.source) : undefined;
-  const rescue = [...(network ? [network] : []), ...MENUS[boot.menu]];
-  const others = [...(memtest.bios || memtest.uefi ? [MEMTEST] : []), ...OTHERS];
-  const entries = [
-    ...rescue.map(({ parameters, ...entry }) => ({ ...entry, append: append(parameters, boot) })),
-    ...others.map((entry) => ({ ...entry, append: null })),
+  const known = [
+    ...(network ? [network] : []),
+    ...MENUS[boot.menu],
+    ...(memtest.bios || memtest.uefi ? MEMTEST : []),
+    ...OTHERS,
   ];
+  const entries = known.map(({ parameters, ...entry }) => ({
+    ...entry,
+    append: parameters && append(parameters, boot),
+  }));
   return {
     title: title(facts),
     timeout: boot.timeout,
