@@ -5,6 +5,7 @@
  */
 import { FAILURE_ACTIONS } from './boot-request.ts';
 import type { BootParameter } from './command-line.ts';
+import { NETWORK_PARAMETERS } from './network-parameters.ts';
 import { RESTORE_MODES } from './rescue-config.ts';
 
 const CLASSIC_MODES: readonly BootParameter[] = (
@@ -95,98 +96,7 @@ export const PARAMETER_GROUPS: readonly { title: string; parameters: readonly Bo
       },
     ],
   },
-  {
-    title: 'Network',
-    parameters: [
-      { name: 'pxe', kind: 'flag', sets: 'net', about: 'As net: the machine was started from the network.' },
-      {
-        name: 'net',
-        aliases: ['mindi.net'],
-        kind: 'flag',
-        sets: 'net',
-        about: 'Set the network up, by DHCP when nothing says how.',
-      },
-      {
-        name: 'mindi.ip',
-        aliases: ['ip'],
-        kind: 'network',
-        word: 'ip',
-        value: '=dhcp',
-        help: true,
-        about:
-          'How the network is set up, in dracut’s words, more than once for several cards: dhcp, auto6, NIC:dhcp or CLIENT:PEER:GATEWAY:NETMASK:HOSTNAME:NIC:none:DNS; none leaves it alone.',
-      },
-      {
-        name: 'mindi.vlan',
-        aliases: ['vlan'],
-        kind: 'network',
-        word: 'vlan',
-        value: '=VLAN:NIC',
-        about: 'Make a VLAN on a card, the number at the end of its name: vlan5:eth0 or eth0.5:eth0.',
-      },
-      {
-        name: 'mindi.bond',
-        aliases: ['bond'],
-        kind: 'network',
-        word: 'bond',
-        value: '=BOND:NIC,NIC[:OPTIONS[:MTU]]',
-        about: 'Bond cards: bond0:eth0,eth1:mode=active-backup,miimon=100.',
-      },
-      {
-        name: 'mindi.nameserver',
-        aliases: ['nameserver'],
-        kind: 'network',
-        word: 'nameserver',
-        value: '=ADDRESS',
-        about: 'A name server; may be there more than once.',
-      },
-      {
-        name: 'mindi.ntp',
-        kind: 'network',
-        word: 'ntp',
-        value: '=SERVER',
-        about: 'A time server, beside those that DHCP tells; the clock is set from it. May be there more than once.',
-      },
-      {
-        name: 'mindi.ifname',
-        aliases: ['ifname'],
-        kind: 'network',
-        word: 'ifname',
-        value: '=NAME:MAC',
-        about: 'A name of its own for the card with that hardware address.',
-      },
-      {
-        name: 'ipconf',
-        kind: 'network',
-        word: 'ipconf',
-        value: '=NIC:ADDRESS:NETMASK:BROADCAST:GATEWAY',
-        about: 'The classic mindi.ip; or NIC:dhcp.',
-      },
-      {
-        name: 'hwaddr',
-        kind: 'word',
-        sets: 'hwaddr',
-        value: '=MAC',
-        about: 'Use the network card with this hardware address, whatever its name.',
-      },
-      {
-        name: 'mindi.bootif',
-        aliases: ['BOOTIF'],
-        kind: 'word',
-        sets: 'bootif',
-        value: '=01-MAC',
-        about: 'Hardware address of the card the machine started from, as boot loaders write it: 01-aa-bb-cc-dd-ee-ff.',
-      },
-      {
-        name: 'ping',
-        kind: 'number',
-        sets: 'ping',
-        usual: 3,
-        value: '[=NUMBER]',
-        about: 'Ping the server of the restore data, else the gateway, until it answers, so many times; 3.',
-      },
-    ],
-  },
+  { title: 'Network', parameters: NETWORK_PARAMETERS },
   {
     title: 'Disks, drivers and waiting',
     parameters: [

@@ -6,7 +6,8 @@ import { cachedKernel, configOf } from '../kernel/source.ts';
 import { type Distro, distroOf, INSTALL, readOsRelease } from './distro.ts';
 import { isStaticProgram } from './elf.ts';
 import { kernelOptions } from './kernel-options.ts';
-import { BUSYBOX, type Need, PROVISIONS, type Provision } from './packages.ts';
+import { BUSYBOX, PROVISIONS } from './packages.ts';
+import type { Need, Provision } from './provision.ts';
 
 export interface Check {
   name: string;
