@@ -6,7 +6,7 @@ import { signingKey } from '../../builder/trust/sign.ts';
 
 /** The drivers of these machines and no others: every byte goes through the loaders' TFTP. */
 export const FEW_DRIVERS =
-  'drivers: { sets: [virtio, input], exclude: [drivers/net/ethernet/, drivers/net/usb/], firmware: none }';
+  'drivers: { sets: [virtio, input], include: [ahci, xhci_pci], exclude: [drivers/net/ethernet/, drivers/net/usb/], firmware: none }';
 
 /**
  * Builds a netboot folder with few tools, whose second stage is at `url`.

@@ -118,9 +118,8 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
         `dd: error writing '/dev/${device}': Operation not permitted`,
       );
     // A layer of one's own over a guarded disk is guarded as well.
-    const layer =
-      'echo 0 100 linear /dev/vdl 0 | dmsetup create x; for i in $(seq 50); do grep -q 1 /sys/block/dm-*/ro && break; done';
-    await shell(machine, `${layer}; sleep 1`);
+    const guarded = 'until grep -q 1 /sys/block/$(basename $(readlink -f /dev/mapper/x))/ro; do usleep 10000; done';
+    await shell(machine, `echo 0 100 linear /dev/vdl 0 | dmsetup create x; ${guarded}`);
     expect(
       await shell(machine, 'dd if=/dev/zero of=/dev/mapper/x bs=512 count=1 2>&1 | head -n 1; dmsetup remove x'),
     ).toMatch('Operation not permitted');
