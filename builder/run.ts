@@ -1,4 +1,5 @@
-import { ExecaError, execa } from 'execa';
+import type { Readable, Writable } from 'node:stream';
+import { ExecaError, execa, execaSync } from 'execa';
 import { MindiError } from '../contract/error.ts';
 import { packageFor } from './doctor/packages.ts';
 import { log } from './log.ts';
@@ -74,6 +75,58 @@ export async function run(program: string, args: readonly string[], options: Run
       cause: error,
     });
   }
+}
+
+/** A program whose output is too much to keep. */
+export interface Running {
+  stdin: Writable;
+  stdout: Readable;
+  /** When it has ended, however it did: null when a signal killed it. Its standard error is complete then. */
+  ended: Promise<{ exitCode: number | null; stderr: string }>;
+  kill: () => void;
+}
+
+/**
+ * Starts an external program whose streams the caller feeds and reads: argv only, LC_ALL=C, logged when it ends.
+ * @throws MindiError `tool.missing`, by `ended`.
+ */
+export function start(program: string, args: readonly string[], options: { package?: string } = {}): Running {
+  const started = performance.now();
+  const child = execa(program, args, {
+    env: { LC_ALL: 'C' },
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    buffer: { stdout: false },
+    reject: false,
+  });
+  const end = async () => {
+    const { exitCode, stderr, code, shortMessage } = await child;
+    if (code === 'ENOENT') throw missingTool(program, packageFor(program) ?? options.package);
+    logCommand(program, args, started, exitCode ?? -1, String(stderr ?? shortMessage ?? ''));
+    return { exitCode: exitCode ?? null, stderr: String(stderr ?? '') };
+  };
+  // A program that ends early takes no more: what it says and its exit code tell why.
+  child.stdin.on('error', () => {});
+  return { stdin: child.stdin, stdout: child.stdout, ended: end(), kill: () => void child.kill() };
+}
+
+/** Passes bytes through a program and waits: for worker threads, whose waiting holds up nobody. */
+export function filterSync(program: string, args: readonly string[], input: Uint8Array): Buffer {
+  const { stdout, failed, code, stderr } = execaSync(program, args, {
+    env: { LC_ALL: 'C' },
+    input,
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    maxBuffer: 1 << 30,
+    reject: false,
+  });
+  if (code === 'ENOENT') throw missingTool(program, packageFor(program));
+  if (!failed) return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
+  throw new MindiError(`${program} failed: ${Buffer.from(stderr).toString().trim()}`, {
+    code: 'tool.failed',
+    exitCode: 70,
+  });
 }
 
 /** A transform of execa's that lets every line pass. */

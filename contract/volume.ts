@@ -11,6 +11,8 @@ export interface Volume {
   machine: string;
   /** ISO 8601. */
   created: string;
+  /** SHA-256 of the SHA256SUMS of the volume before; null on the first, missing on media of other programs. */
+  previous?: string | null;
 }
 
 export const VOLUME_FILE = 'mindi/volume.json';

@@ -9,6 +9,7 @@ import { didYouMean } from '../../contract/settings/suggest.ts';
 import { shown } from '../../contract/settings/text.ts';
 import { type Located, nodeAt, plain, readYaml } from '../../contract/settings/yaml.ts';
 import { checked } from '../checked.ts';
+import { checkArchive } from './archive.ts';
 import { merge, without } from './merge.ts';
 import { absolutePaths } from './paths.ts';
 import { ProfileSchema, type Settings } from './schema.ts';
@@ -82,7 +83,8 @@ async function readChain(file: string, builtins: string): Promise<{ chain: Link[
     for (let next: string | undefined = file; next; next = await parent(chain, builtins)) {
       const root = await readYaml(next, 'profile');
       chain.push({ file: next, root });
-      problems.push(...(await checked(root, ProfileSchema, 'profile')), ...checkNetwork(root));
+      const wrong = await checked(root, ProfileSchema, 'profile');
+      problems.push(...wrong, ...checkNetwork(root), ...checkArchive(root));
     }
   } catch (error) {
     if (!(error instanceof MindiError)) throw error;

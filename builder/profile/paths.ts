@@ -21,6 +21,7 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['restore', 'passwordFile'] },
   { path: ['restore', 'keyFile'] },
   { path: ['network', 'authorities', '*'], or: /^(?!\.\.\.$)/ },
+  { path: ['archive', 'to', 'directory'] },
   { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];
 

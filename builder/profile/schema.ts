@@ -20,6 +20,9 @@ export type Medium = (typeof MEDIA)[number];
 const mebibytesOrNull = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], exclusiveMinimum: 0, description });
 
+const sizeOrNull = (description: string) =>
+  Type.Unsafe<string | number | null>({ type: ['string', 'integer', 'null'], minimum: 1, description });
+
 const KernelSource = Type.Union(
   [
     Type.Enum(['auto', 'running', 'failsafe'], {
@@ -258,6 +261,52 @@ export const ProfileSchema = Type.Object(
         textOrNull(
           'minisign or OpenSSH (Ed25519) public key, or a file with it: the medium must be built with --sign; null: none',
         ),
+      ),
+    }),
+    archive: section('the files of this machine that `mindi archive` keeps', {
+      include: Type.Optional(strings('absolute paths of files and directories to archive')),
+      exclude: Type.Optional(
+        strings('absolute paths, globs of them, or globs of names in any directory, to leave out; * matches / too'),
+      ),
+      excludeTagged: Type.Optional(
+        strings('names of files: what lies beside one is left out; CACHEDIR.TAG only with its signature'),
+      ),
+      excludeLargerThan: Type.Optional(sizeOrNull('leave out files larger than this; null: none')),
+      excludeOlderThan: Type.Optional(
+        textOrNull('leave out files not changed for so long: 90d, 12h, 2w, 5y; null: none', {
+          pattern: '^[0-9]{1,6}[mhdwy]$',
+        }),
+      ),
+      filesystems: Type.Optional(
+        Type.Enum(['one', 'local', 'all'], {
+          description:
+            'what of file systems mounted below the included paths is archived: one: nothing; local: those on disks of this machine; all: those of servers, too. Never what the kernel makes up (/proc)',
+        }),
+      ),
+      to: Type.Optional(
+        Type.Union(
+          [
+            Type.Object({ directory: text('a directory, made when it is not there') }, closed),
+            Type.Unsafe<null>({ type: 'null', description: 'nowhere: the profile archives nothing' }),
+          ],
+          { description: 'where sets are written to' },
+        ),
+      ),
+      volume: Type.Optional(
+        sizeOrNull('what a volume holds at most, 700MiB or 4.7GB: a set has as many as it needs; null: one'),
+      ),
+      compression: Type.Optional(
+        Type.Enum(['zstd', 'gzip', 'xz', 'lzo', 'none'], {
+          description: 'of archives; what does not get smaller is stored as it is (zstd, gzip)',
+        }),
+      ),
+      level: Type.Optional(
+        Type.Unsafe<number | null>({
+          type: ['integer', 'null'],
+          minimum: 0,
+          maximum: 19,
+          description: 'how hard it tries: zstd 1-19, gzip and lzo 1-9, xz 0-9; null: as usual, 3, 6, 3, 6',
+        }),
       ),
     }),
     initrd: section('how the initrd is made', {

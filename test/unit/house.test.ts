@@ -14,7 +14,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   builder: ['contract', 'boot'],
   boot: ['contract', 'builder'],
   initramfs: ['contract'],
-  cli: ['contract', 'builder', 'boot'],
+  archive: ['contract', 'builder'],
+  cli: ['contract', 'builder', 'boot', 'archive'],
 };
 
 describe('the house', () => {

@@ -1,0 +1,254 @@
+import { once } from 'node:events';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { type Running, start } from '../builder/run.ts';
+import { MindiError } from '../contract/error.ts';
+import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from '../contract/tar.ts';
+import { rows } from './catalog.ts';
+import { setFlags } from './flags.ts';
+import { FrameReader, piecesOf } from './frames.ts';
+import { above, below, type MemberRow, shownPath } from './selection.ts';
+import type { ArchiveSet } from './set.ts';
+import { ancestors } from './units.ts';
+import { unquoted } from './walk.ts';
+
+export interface ExtractOptions {
+  /** Paths of files and directories; none: everything. */
+  paths: readonly string[];
+  /** Directory below which files come with their full paths. */
+  to: string;
+  /** Replace what is there. */
+  overwrite: boolean;
+}
+
+export interface ExtractResult {
+  files: number;
+  bytes: number;
+  /** There already, and left as they are. */
+  existing: string[];
+  /** Not restored, or not as they were: a sentence each. */
+  failed: string[];
+}
+
+const ARGUMENTS = [
+  '--extract',
+  '--file=-',
+  '--preserve-permissions',
+  '--numeric-owner',
+  '--xattrs',
+  '--xattrs-include=*',
+  '--acls',
+  '--delay-directory-restore',
+  '--quoting-style=escape',
+  '--warning=no-timestamp',
+];
+const SELINUX = '/sys/fs/selinux/enforce';
+
+/**
+ * Restores files of a set with all they had. Nothing is written outside `to`, nothing replaced unless asked for.
+ * @throws MindiError `extract.nothing` when the set has none of the paths, `extract.space` when the disk is full
+ */
+export async function extract(
+  set: ArchiveSet,
+  options: ExtractOptions,
+  progress: (done: number) => void,
+): Promise<ExtractResult> {
+  checkPaths(set, options.paths);
+  mkdirSync(options.to, { recursive: true });
+  const how = options.overwrite ? [] : ['--skip-old-files'];
+  const selinux = existsSync(SELINUX) ? ['--selinux'] : [];
+  const tar = start('tar', [...ARGUMENTS, ...how, ...selinux, `--directory=${options.to}`]);
+  tar.stdout.resume();
+  const run = new Extraction(set, options, tar);
+  try {
+    await run.feed(progress);
+    const { stderr } = await tar.ended;
+    await run.finish(stderr);
+    return run.result;
+  } finally {
+    tar.kill();
+    run.close();
+  }
+}
+
+function checkPaths(set: ArchiveSet, paths: readonly string[]): void {
+  const missing = paths.filter((path) => {
+    const { sql, values } = below([path]);
+    return [...rows(set.catalog, `SELECT 1 FROM members WHERE ${sql} LIMIT 1`, ...values)].length === 0;
+  });
+  const problems = missing.map(
+    (where) =>
+      new MindiError('the set does not have this', {
+        code: 'extract.nothing',
+        where,
+        hint: '`mindi list SET --find NAME` looks for it.',
+      }),
+  );
+  if (problems.length > 0) throw MindiError.all(problems, 'the set does not have these', 'extract.nothing');
+}
+
+class Extraction {
+  readonly result: ExtractResult = { files: 0, bytes: 0, existing: [], failed: [] };
+  readonly #set: ArchiveSet;
+  readonly #options: ExtractOptions;
+  readonly #tar: Running;
+  readonly #reader: FrameReader;
+  /** Directories that were looked at: whether a file may be put there. */
+  readonly #folders = new Map<string, boolean>([['', true]]);
+  /** Files given to tar, by path in latin1: what hard links of this run can be links to. */
+  readonly #targets = new Map<string, string>();
+  readonly #flagged: [string, string][] = [];
+
+  constructor(set: ArchiveSet, options: ExtractOptions, tar: Running) {
+    this.#set = set;
+    this.#options = options;
+    this.#tar = tar;
+    this.#reader = new FrameReader(set);
+  }
+
+  async feed(progress: (done: number) => void): Promise<void> {
+    const { paths } = this.#options;
+    // Directories first: what lies in one may be in an archive with a lower number.
+    const [folders, chosen] = [above(paths), below(paths)];
+    const members = rows<MemberRow>(
+      this.#set.catalog,
+      `SELECT * FROM members WHERE (type = 'directory' AND ${folders.sql}) OR ${chosen.sql}
+       ORDER BY type != 'directory', iif(type = 'directory', path, NULL), archive, start`,
+      ...[...folders.values, ...chosen.values],
+    );
+    for (const member of members) {
+      await this.#member(member);
+      progress(this.result.bytes);
+    }
+    await this.#write(Buffer.alloc(2 * BLOCK));
+    this.#tar.stdin.end();
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  async #member(member: MemberRow): Promise<void> {
+    const path = Buffer.from(member.path).toString('latin1');
+    if (!this.#mayWrite(path, member)) return;
+    if (member.type === 'link') return this.#link(member, path);
+    await this.#contents(member, path, member.path);
+  }
+
+  /** Nothing outside the target: no path that leads out, by itself or by a symbolic link that is there. */
+  #mayWrite(path: string, member: MemberRow): boolean {
+    const leadsOut = path.startsWith('/') || path.split('/').includes('..');
+    if (leadsOut || !ancestors(path).every((folder) => this.#isFolder(folder))) {
+      this.result.failed.push(`${shownPath(member.path)} leads out of the target: left out`);
+      return false;
+    }
+    const there = lstatSync(this.#at(path), { throwIfNoEntry: false });
+    if (!there || this.#options.overwrite || member.type === 'directory') return true;
+    this.result.existing.push(shownPath(member.path));
+    return false;
+  }
+
+  #isFolder(folder: string): boolean {
+    const known = this.#folders.get(folder);
+    if (known !== undefined) return known;
+    const there = lstatSync(this.#at(folder), { throwIfNoEntry: false });
+    const fits = !there || there.isDirectory();
+    this.#folders.set(folder, fits);
+    return fits;
+  }
+
+  #at = (path: string) => Buffer.concat([Buffer.from(`${this.#options.to}/`), Buffer.from(path, 'latin1')]);
+
+  /** A link to a file of this run is one again; else the first of them gets the contents. */
+  async #link(member: MemberRow, path: string): Promise<void> {
+    const target = Buffer.from(member.target ?? []).toString('latin1');
+    const given = this.#targets.get(target);
+    if (given !== undefined) {
+      await this.#write(writeHeader({ path: Buffer.from(member.path), target: Buffer.from(given, 'latin1') }));
+      this.result.files += 1;
+      return;
+    }
+    const [source] = rows<MemberRow>(
+      this.#set.catalog,
+      'SELECT * FROM members WHERE path = ? AND type != ?',
+      member.target,
+      'link',
+    );
+    if (!source)
+      return void this.result.failed.push(`${shownPath(member.path)} is a link to a file the set does not have`);
+    await this.#contents(source, path, member.path);
+    this.#targets.set(target, path);
+  }
+
+  async #contents(member: MemberRow, path: string, name: Uint8Array): Promise<void> {
+    const pieces = piecesOf(this.#set, member);
+    let header: TarHeader | undefined;
+    let lost = 0;
+    let left = 0;
+    for (const piece of pieces) {
+      for (const { bytes, length } of this.#reader.read(piece)) {
+        if (!header) {
+          header = this.#headerOf(bytes, member);
+          if (!header || !bytes) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);
+          left = padded(header.data);
+          const own = bytes.subarray(0, header.headers);
+          await this.#write(Buffer.from(member.path).equals(name) ? own : renamed(Buffer.from(own), Buffer.from(name)));
+          await this.#write(bytes.subarray(header.headers));
+          left -= length - header.headers;
+        } else {
+          if (!bytes) lost += length;
+          await this.#write(bytes ?? Buffer.alloc(length));
+          left -= length;
+        }
+      }
+    }
+    if (!header) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);
+    // Frames of an archive that is cut off are not even in the catalog's order: tar must get what the header promised.
+    for (; left > 0; left -= BLOCK) await this.#write(Buffer.alloc(BLOCK));
+    if (lost > 0) this.result.failed.push(`${shownPath(name)} is damaged: ${lost} bytes of it are zeros now`);
+    this.#targets.set(path, path);
+    this.#count(member, path);
+  }
+
+  /** The header, when it is the member's own. */
+  #headerOf(bytes: Buffer | null, member: MemberRow): TarHeader | undefined {
+    if (!bytes) return undefined;
+    const header = readHeader(bytes, 0, bytes.length);
+    if (header === 'more' || header === 'end') return undefined;
+    return header.path.equals(member.path) ? header : undefined;
+  }
+
+  #count(member: MemberRow, path: string): void {
+    this.result.files += 1;
+    this.result.bytes += member.size;
+    if (member.flags) this.#flagged.push([member.flags, path]);
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    if (this.#tar.stdin.destroyed || this.#tar.stdin.write(Buffer.from(bytes))) return;
+    await Promise.race([once(this.#tar.stdin, 'drain'), this.#tar.ended]);
+  }
+
+  /** What tar said, and the flags, which would have been in its way. */
+  async finish(stderr: string): Promise<void> {
+    if (/No space left on device/.test(stderr)) {
+      throw new MindiError('there is no room left', {
+        code: 'extract.space',
+        where: this.#options.to,
+        hint: 'Make room, and extract again: what is there already is left out.',
+        exitCode: 1,
+      });
+    }
+    for (const line of stderr.split('\n').filter(Boolean)) {
+      if (/Exiting with failure status/.test(line)) continue;
+      this.result.failed.push(unquoted(line.replace(/^tar: /, '')));
+    }
+    const byFlags = Map.groupBy(this.#flagged, ([flags]) => flags);
+    for (const [flags, files] of byFlags) {
+      const said = await setFlags(
+        flags,
+        files.map(([, path]) => this.#at(path).toString('latin1')),
+      );
+      if (said) this.result.failed.push(said);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import type { Profile } from '../builder/profile/load.ts';
+import { parseSize, parseSpan } from '../builder/profile/size.ts';
+import { MindiError } from '../contract/error.ts';
+import { METHODS, type MethodName } from './compression.ts';
+
+/** What a run archives and where to, all said. */
+export interface ArchiveSettings {
+  /** Names the sets. */
+  name: string;
+  /** Absolute paths. */
+  include: readonly string[];
+  /** Absolute paths and globs; without a `/` they mean names in any directory. */
+  exclude: readonly string[];
+  /** A directory with a file of such a name is left out, but for itself. */
+  excludeTagged: readonly string[];
+  /** Bytes. */
+  excludeLargerThan: number | null;
+  /** Minutes since it was last changed. */
+  excludeOlderThan: number | null;
+  filesystems: 'one' | 'local' | 'all';
+  /** Where sets are written to, absolute. */
+  directory: string;
+  /** Bytes a volume has at most; null: one volume, whatever its size. */
+  volume: number | null;
+  method: MethodName;
+  level: number;
+}
+
+/**
+ * What a profile says of archiving.
+ * @throws MindiError `archive.unsaid` when it does not say what, or where to.
+ */
+export function archiveSettings({ name, archive, where, file }: Profile): ArchiveSettings {
+  const { to, include, compression } = archive;
+  const unsaid: [boolean, string, string, string][] = [
+    [include.length === 0, 'include', 'what to archive', '[/srv]'],
+    [to === null, 'to', 'where to', '{ directory: /bkp }'],
+  ];
+  const problems = unsaid
+    .filter(([missing]) => missing)
+    .map(
+      ([, key, what, example]) =>
+        new MindiError(`the profile does not say ${what}`, {
+          code: 'archive.unsaid',
+          where: where(['archive', key]),
+          hint: `archive: { ${key}: ${example} }`,
+        }),
+    );
+  if (to === null || problems.length > 0) throw MindiError.all(problems, file, 'archive.unsaid');
+  return {
+    name,
+    include: [...new Set(include.map((path) => path.replace(/(.)\/+$/, '$1')))],
+    exclude: archive.exclude,
+    excludeTagged: archive.excludeTagged,
+    excludeLargerThan: sizeOf(archive.excludeLargerThan),
+    excludeOlderThan: archive.excludeOlderThan === null ? null : parseSpan(archive.excludeOlderThan),
+    filesystems: archive.filesystems,
+    directory: to.directory,
+    volume: sizeOf(archive.volume),
+    method: compression,
+    level: archive.level ?? METHODS[compression].levels.usual,
+  };
+}
+
+const sizeOf = (size: string | number | null) => (size === null ? null : parseSize(String(size)));
+
+/** Tar bytes of an archive, before compression. */
+const USUAL_ARCHIVE = 256 << 20;
+const SMALLEST_ARCHIVE = 1 << 20;
+/** A volume holds whole archives: with so many of them little room is left over. */
+const ARCHIVES_OF_VOLUME = 16;
+
+/** Bytes of tar an archive holds at most. */
+export function archiveLimit(volume: number | null): number {
+  if (volume === null) return USUAL_ARCHIVE;
+  return Math.max(SMALLEST_ARCHIVE, Math.min(USUAL_ARCHIVE, Math.floor(volume / ARCHIVES_OF_VOLUME)));
+}

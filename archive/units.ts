@@ -1,0 +1,197 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { start } from '../builder/run.ts';
+import { MindiError } from '../contract/error.ts';
+import type { ArchiveSettings } from './settings.ts';
+import type { Found, Tell } from './walk.ts';
+
+/** What one tar process reads and one archive holds. */
+export interface Unit {
+  /** Paths, each with a NUL behind it. */
+  list: Buffer;
+  /** For each path: 1 where it is a directory that stands here only so that the archive is complete in itself. */
+  again: Uint8Array;
+  /** Paths of immutable files. */
+  immutable: string[];
+}
+
+/** So that what a unit's members need in memory stays small. */
+const MOST_MEMBERS = 16_384;
+/** PATH_MAX of Linux, without the NUL. */
+const LONGEST_PATH = 4095;
+
+export interface Limits {
+  /** Bytes of a unit, about. */
+  bytes: number;
+  /** Devices of the starts: what lies on another one was not entered. */
+  devices: ReadonlySet<string>;
+  /** Mount points nobody misses; latin1, without `/` in front. */
+  pseudo: ReadonlySet<string>;
+  /** For sort's temporary files. */
+  scratch: string;
+}
+
+/**
+ * Divides what the walk found into units, in its order. Hard links of one file lie far apart there: they come at last,
+ * sorted so that they are neighbours and in one archive.
+ */
+export async function* unitsOf(
+  found: AsyncIterable<Found[]>,
+  settings: ArchiveSettings,
+  limits: Limits,
+  tell: Tell,
+): AsyncGenerator<Unit> {
+  const builder = new UnitBuilder(settings.include);
+  const linked = start('sort', ['--zero-terminated', '--buffer-size=32M', `--temporary-directory=${limits.scratch}`]);
+  const tagged = tagsOf(settings.excludeTagged);
+  for await (const files of found) {
+    let links = '';
+    for (const file of files) {
+      if (tagged(file) || !canBeArchived(file, limits, tell)) continue;
+      if (file.links > 1 && file.type !== 'd') links += linkRecord(file);
+      else builder.add(file);
+      if (builder.isFull(limits.bytes)) yield builder.take();
+    }
+    if (links && !linked.stdin.write(links, 'latin1')) await drained(linked.stdin);
+  }
+  linked.stdin.end();
+  yield* linkedUnits(linked.stdout, builder, limits);
+  const { exitCode, stderr } = await linked.ended;
+  if (exitCode !== 0)
+    throw new MindiError(`sort failed: ${stderr.trim()}`, { code: 'archive.sort', where: limits.scratch, exitCode: 1 });
+  if (builder.length > 0) yield builder.take();
+}
+
+async function* linkedUnits(sorted: AsyncIterable<Buffer>, builder: UnitBuilder, limits: Limits): AsyncGenerator<Unit> {
+  let rest = '';
+  let before = '';
+  for await (const chunk of sorted) {
+    const records = (rest + chunk.toString('latin1')).split('\0');
+    rest = records.pop() ?? '';
+    for (const file of records.map(parseLinkRecord)) {
+      if (file.inode !== before && builder.isFull(limits.bytes)) yield builder.take();
+      builder.add(file);
+      before = file.inode;
+    }
+  }
+}
+
+const linkRecord = ({ inode, path, size, immutable }: Found) => {
+  const [device = '', number = ''] = inode.split(' ');
+  return `${device} ${number.padStart(20, '0')} ${size} ${immutable ? 'I' : '-'} ${path}\0`;
+};
+
+function parseLinkRecord(record: string): Found {
+  const [device = '', number = '', size = '', flag = ''] = record.split(' ', 4);
+  const path = record.slice(device.length + number.length + size.length + flag.length + 4);
+  return {
+    type: 'f',
+    links: 2,
+    size: Number(size),
+    inode: `${device} ${number}`,
+    device,
+    path,
+    immutable: flag === 'I',
+  };
+}
+
+const drained = (stream: NodeJS.WritableStream) =>
+  new Promise<void>((resolve) => {
+    stream.once('drain', resolve);
+    stream.once('close', resolve);
+  });
+
+function canBeArchived(file: Found, { devices, pseudo }: Limits, tell: Tell): boolean {
+  if (file.type === 's') tell(file.path, 'socket');
+  else if (file.path.length > LONGEST_PATH) tell(file.path, 'too-long');
+  else if (file.type === 'd' && !devices.has(file.device) && !pseudo.has(file.path)) {
+    tell(file.path, 'other-file-system');
+    return true;
+  } else return true;
+  return false;
+}
+
+/** https://bford.info/cachedir/ */
+const CACHE_TAG = 'CACHEDIR.TAG';
+const CACHE_SIGNATURE = 'Signature: 8a477f597d28d172789f06886806bc55';
+
+/** Whether a file lies in a directory that has one of the tags. Directories come before what is in them. */
+function tagsOf(tags: readonly string[]): (file: Found) => boolean {
+  let prefix: string | undefined;
+  return ({ type, path }) => {
+    if (prefix !== undefined && path.startsWith(prefix)) return true;
+    prefix = type === 'd' && tags.some((tag) => hasTag(path, tag)) ? `${path}/` : undefined;
+    return false;
+  };
+}
+
+function hasTag(folder: string, tag: string): boolean {
+  const path = Buffer.from(`/${folder}/${tag}`, 'latin1');
+  if (!existsSync(path)) return false;
+  return tag !== CACHE_TAG || readFileSync(path, 'latin1').startsWith(CACHE_SIGNATURE);
+}
+
+/** Collects the paths of a unit, each after all directories above it. */
+class UnitBuilder {
+  #paths: string[] = [];
+  #again: number[] = [];
+  #immutable: string[] = [];
+  #bytes = 0;
+  #folders = new Set<string>(['.']);
+  /** Directories above the included paths: the walk does not find these, and each is in the catalog once. */
+  readonly #above: Set<string>;
+
+  constructor(include: readonly string[]) {
+    this.#above = new Set(include.flatMap((path) => ancestors(Buffer.from(path.slice(1)).toString('latin1'))));
+  }
+
+  get length(): number {
+    return this.#paths.length;
+  }
+
+  isFull(bytes: number): boolean {
+    return this.#bytes >= bytes || this.#paths.length >= MOST_MEMBERS;
+  }
+
+  add(file: Found): void {
+    const end = file.path.lastIndexOf('/');
+    if (end > 0 && !this.#folders.has(file.path.slice(0, end))) this.#addAbove(file.path);
+    if (file.type === 'd') this.#folders.add(file.path);
+    this.#push(file.path, 0);
+    this.#bytes += file.size;
+    if (file.immutable) this.#immutable.push(file.path);
+  }
+
+  #addAbove(path: string): void {
+    for (const folder of ancestors(path)) {
+      if (this.#folders.has(folder)) continue;
+      this.#folders.add(folder);
+      this.#push(folder, this.#above.delete(folder) ? 0 : 1);
+    }
+  }
+
+  #push(path: string, again: number): void {
+    this.#paths.push(path);
+    this.#again.push(again);
+  }
+
+  take(): Unit {
+    const unit = {
+      list: Buffer.from(`${this.#paths.join('\0')}\0`, 'latin1'),
+      again: Uint8Array.from(this.#again),
+      immutable: this.#immutable,
+    };
+    this.#paths = [];
+    this.#again = [];
+    this.#immutable = [];
+    this.#bytes = 0;
+    this.#folders = new Set(['.']);
+    return unit;
+  }
+}
+
+/** `a/b/c` -> a, a/b */
+export function ancestors(path: string): string[] {
+  const found: string[] = [];
+  for (let at = path.indexOf('/'); at > 0; at = path.indexOf('/', at + 1)) found.push(path.slice(0, at));
+  return found;
+}

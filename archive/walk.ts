@@ -1,0 +1,133 @@
+import { lstatSync } from 'node:fs';
+import { start } from '../builder/run.ts';
+import type { Trouble } from '../contract/archive-set.ts';
+import { MindiError } from '../contract/error.ts';
+import { isBelow, type Roots } from './roots.ts';
+import type { ArchiveSettings } from './settings.ts';
+
+/** A file as find tells it. */
+export interface Found {
+  /** `find -printf %y`: f, d, l, p, s, c, b. */
+  type: string;
+  links: number;
+  /** Bytes it takes in a tar archive, about. */
+  size: number;
+  /** `device:inode` */
+  inode: string;
+  device: string;
+  /** Without `/` in front; latin1, a character for each byte. */
+  path: string;
+  /** A flag of the file system forbids even root to write to it. */
+  immutable: boolean;
+}
+
+/** Somebody to tell of what is not in the set as it should be. Paths as in `Found`. */
+export type Tell = (path: string, trouble: Trouble, detail?: string) => void;
+
+/** Type, links, bytes, blocks of 512 bytes, device, inode and path. */
+const FORMAT = '%y %n %s %b %D %i %p\\0';
+const IMMUTABLE = 'I';
+
+/** Every file below the starts, directories before what is in them. */
+export async function* walk(settings: ArchiveSettings, roots: Roots, own: string, tell: Tell): AsyncGenerator<Found[]> {
+  const starts = distinct(roots.starts);
+  const find = start('find', findArguments(settings, { ...roots, starts }, own));
+  find.stdin.end();
+  let rest = '';
+  let last = '';
+  for await (const chunk of find.stdout) {
+    const records = (rest + (chunk as Buffer).toString('latin1')).split('\0');
+    rest = records.pop() ?? '';
+    const found = records.map(parseFound);
+    last = found.at(-1)?.path ?? last;
+    yield found;
+  }
+  const { exitCode, stderr } = await find.ended;
+  for (const line of stderr.split('\n').filter(Boolean)) {
+    const [, path, detail] = /^find: '(.*)': (.*)$/.exec(line) ?? [];
+    if (path !== undefined) tell(unquoted(path).replace(/^\/+/, ''), goneOrNot(detail), detail);
+  }
+  if (exitCode === 0 || exitCode === 1) return;
+  throw new MindiError(`find ended in the middle of its work, at /${last}: ${stderr.trim()}`, {
+    code: 'archive.find',
+    exitCode: 70,
+  });
+}
+
+const goneOrNot = (detail = ''): Trouble => (/No such file/.test(detail) ? 'vanished' : 'unreadable');
+
+/** A start below another one is walked by that, unless it is on another file system. */
+function distinct(starts: readonly string[]): string[] {
+  const device = (path: string) => lstatSync(path).dev;
+  return starts.filter(
+    (path) => !starts.some((other) => other !== path && isBelow(path, other) && device(path) === device(other)),
+  );
+}
+
+function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own: string): string[] {
+  const print = ['-printf', FORMAT];
+  // access(2) says of an immutable file, to root and only to root, that it cannot be written to.
+  const flagged = ['(', '!', '-type', 'l', '!', '-writable', '-printf', IMMUTABLE, ',', ...print, ')'];
+  const left = leftOut(settings, starts, own);
+  const whole = binds.flatMap((path) => ['-path', escaped(path), '-prune', ...print, '-o']);
+  return [
+    ...starts,
+    '-xdev',
+    '(',
+    ...left.flatMap((test, n) => (n === 0 ? test : ['-o', ...test])),
+    ')',
+    '-prune',
+    '-o',
+    ...whole,
+    ...(process.getuid?.() === 0 ? flagged : print),
+  ];
+}
+
+/** Tests of find for what is not archived. In its globs `*` matches `/`, too. */
+function leftOut(settings: ArchiveSettings, starts: readonly string[], own: string): string[][] {
+  const { directory, excludeLargerThan, excludeOlderThan } = settings;
+  const chosen = starts.some((path) => path === directory || isBelow(path, directory));
+  const tests = [['-path', escaped(chosen ? own : directory)]];
+  for (const glob of settings.exclude) tests.push([glob.includes('/') ? '-path' : '-name', glob]);
+  if (excludeLargerThan !== null) tests.push(['-type', 'f', '-size', `+${excludeLargerThan}c`]);
+  if (excludeOlderThan !== null) tests.push(['-type', 'f', '-mmin', `+${excludeOlderThan}`]);
+  return tests;
+}
+
+const escaped = (path: string) => path.replaceAll(/[\\*?[\]]/g, '\\$&');
+
+/** Bytes of a member's headers: an extended one, its records, its own. */
+const HEADERS = 1536;
+
+function parseFound(record: string): Found {
+  const immutable = record.startsWith(IMMUTABLE);
+  const type = record[immutable ? 1 : 0] as string;
+  const links = record.indexOf(' ', immutable ? 3 : 2);
+  const size = record.indexOf(' ', links + 1);
+  const blocks = record.indexOf(' ', size + 1);
+  const device = record.indexOf(' ', blocks + 1);
+  const inode = record.indexOf(' ', device + 1);
+  const bytes = type === 'f' ? Number(record.slice(links + 1, size)) : 0;
+  // What takes fewer blocks than it has bytes has holes, which are not archived.
+  const stored = bytes > 1 << 20 ? Math.min(bytes, 512 * Number(record.slice(size + 1, blocks))) : bytes;
+  return {
+    type,
+    links: Number(record.slice(immutable ? 3 : 2, links)),
+    size: HEADERS + 512 * Math.ceil(stored / 512),
+    inode: record.slice(blocks + 1, inode),
+    device: record.slice(blocks + 1, device),
+    path: relativePath(record, inode + 1),
+    immutable,
+  };
+}
+
+/** `/` itself is `.`. */
+const relativePath = (record: string, start: number) => record.slice(record[start] === '/' ? start + 1 : start) || '.';
+
+/** A name as programs quote it in messages, in the C locale: `\n`, `\\`, `\'`, `\303`. */
+export function unquoted(text: string): string {
+  const letters: Record<string, string> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', v: '\v', f: '\f' };
+  return text.replaceAll(/\\([0-7]{3}|.)/gs, (_, code: string) =>
+    code.length === 3 ? String.fromCharCode(Number.parseInt(code, 8)) : (letters[code] ?? code),
+  );
+}

@@ -1,0 +1,65 @@
+/**
+ * A set: what one run of `mindi archive` wrote. A directory of volumes, each with whole archives; docs/archive-format.md
+ * has the format for people.
+ */
+export const SET_FORMAT = 1;
+
+/** A set's directory has this at its end until everything is written. */
+export const INCOMPLETE = '.incomplete';
+export const README = 'README';
+export const SHA256SUMS = 'SHA256SUMS';
+/** On the last volume. */
+export const CATALOG = 'catalog.sqlite.zst';
+/** The catalog while the set is being written, in the set's directory. */
+export const OPEN_CATALOG = 'catalog.sqlite';
+/** A file too big for one archive is cut; its slices have this and a number of six digits after its name. */
+export const SLICE = '.mindi-slice-';
+
+const sixDigits = (number: number) => String(number).padStart(6, '0');
+
+/** `web1-000042`; the numbers only ever grow, whatever the clock says. */
+export const setName = (name: string, number: number) => `${name}-${sixDigits(number)}`;
+export const volumeName = (number: number) => `volume-${sixDigits(number).slice(3)}`;
+export const archiveName = (number: number, suffix: string) => `${sixDigits(number)}.tar${suffix}`;
+export const sliceName = (number: number) => `${SLICE}${sixDigits(number)}`;
+
+/** Reads a set's name; null of anything else. */
+export function parseSetName(text: string): { name: string; number: number; complete: boolean } | null {
+  const [, name, number, incomplete] = /^(.+)-(\d{6,})(\.incomplete)?$/.exec(text) ?? [];
+  return name && number ? { name, number: Number(number), complete: incomplete === undefined } : null;
+}
+
+/** What can be wrong with a file of the machine while it is archived, and whether it is missing in the set therefore. */
+export const TROUBLES = {
+  changed: { missing: false, words: 'changed while it was read' },
+  vanished: { missing: false, words: 'vanished before it was read' },
+  unreadable: { missing: true, words: 'could not be read' },
+  'too-long': { missing: true, words: 'has a path longer than programs can open' },
+  socket: { missing: false, words: 'is a socket, which whoever listens makes anew' },
+  'other-file-system': { missing: false, words: 'is another file system, left out' },
+} as const;
+export type Trouble = keyof typeof TROUBLES;
+
+/**
+ * The catalog, SQLite. Paths are bytes without `/` in front. `start` and `length` of members and frames count bytes of
+ * the tar archive, `offset` and `size` those of its compressed file.
+ */
+export const CATALOG_SCHEMA = `
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
+  CREATE TABLE archives (
+    number INTEGER PRIMARY KEY, volume INTEGER, size INTEGER, length INTEGER, sha256 BLOB
+  );
+  CREATE TABLE frames (
+    archive INTEGER, start INTEGER, length INTEGER, offset INTEGER, size INTEGER, crc32 INTEGER,
+    PRIMARY KEY (archive, start)
+  ) WITHOUT ROWID;
+  CREATE TABLE members (
+    id INTEGER PRIMARY KEY, path BLOB, type TEXT, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, mtime TEXT,
+    ctime TEXT, target BLOB, device TEXT, sha256 BLOB, attributes BLOB, flags TEXT, trouble TEXT,
+    archive INTEGER, start INTEGER, length INTEGER, slices INTEGER
+  );
+  CREATE TABLE slices (
+    member INTEGER, number INTEGER, archive INTEGER, start INTEGER, length INTEGER, PRIMARY KEY (member, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE troubles (path BLOB, trouble TEXT, detail TEXT);
+`;
