@@ -19,6 +19,7 @@ import { authorities, restoreFiles } from './restore-files.ts';
 import { type Secrets, scanForSecrets } from './secrets/scan.ts';
 import { findBusybox } from './tools/busybox.ts';
 import { FileHashes } from './tools/hashes.ts';
+import { checkCommand, ownFiles } from './tools/own-files.ts';
 import { resolveTools, type Tools, type ToolsRequest } from './tools/resolve.ts';
 import { runtimeEntries } from './tools/runtime.ts';
 
@@ -44,7 +45,7 @@ export async function gather(
   captured.catch(() => {}); // told below, with all else that is wrong
   const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys, restore] = await settled([
     gatherDrivers(profile, hashes, note, captured),
-    resolveTools({ ...toolsOf(profile), hashes }),
+    resolveTools({ ...toolsOf(profile), own: ownFiles(profile), hashes }),
     baseEntries({ busybox: findBusybox() }),
     runtimeEntries(profile.runtime, hashes).then((runtime) => {
       early(runtime);
@@ -56,6 +57,7 @@ export async function gather(
     restoreFiles(profile),
   ]);
   await hashes.save();
+  await checkCommand(profile, [tools, base], findBusybox());
   if (keymap && keymaps.missing.includes(keymap))
     note(`this machine has no keymap ${keymap}: the medium will not have it`);
   if (tools.optionalMissing.length > 0) note(optionalNote(tools.optionalMissing));

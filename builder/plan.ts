@@ -154,6 +154,7 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
     runtime: profile.runtime,
     essential,
     restore: restoreWords(profile),
+    ...ownRestore(profile),
     keymap: profile.access.keymap,
     stick: profile.access.stick,
     network: networkWords(profile.network),
@@ -163,6 +164,11 @@ function rescueConfig({ profile, kernel, mountlist, generator, epoch, essential 
 
 function restoreWords({ restore: { mode, source, hostKey } }: Profile): RescueConfig['restore'] {
   return { mode, source, ...(hostKey !== null && { hostKey }) };
+}
+
+function ownRestore({ restore }: Profile): Pick<RescueConfig, 'ownRestore'> {
+  const { command, environment, warningCodes } = restore;
+  return command ? { ownRestore: { command, environment, warningCodes } } : {};
 }
 
 function cpio(name: string, level: number | null, entries: Entry[]): Segment {

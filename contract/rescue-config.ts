@@ -18,6 +18,8 @@ export interface RescueConfig {
   essential: string[];
   /** `hostKey`: fingerprint of the source's SFTP server, `SHA256:…`; absent where none is told. */
   restore: { mode: RestoreMode; source: string | null; hostKey?: string | null };
+  /** The profile's own command that restores; absent: none. */
+  ownRestore?: OwnRestore;
   keymap: string | null;
   /** Whether files that people put on a stick are taken: access.stick of the profile. */
   stick: boolean;
@@ -27,6 +29,16 @@ export interface RescueConfig {
   statusPage?: boolean;
   /** The medium's manifest; absent where there was none when this was written. */
   manifest?: MediumManifestFacts;
+}
+
+/** Another backup tool restores: docs/other-backup-tools.md. */
+export interface OwnRestore {
+  /** Program and arguments. */
+  command: string[];
+  /** Variables of its own. */
+  environment: Record<string, string>;
+  /** Exit codes that mean: done, with warnings. */
+  warningCodes: number[];
 }
 
 /** The manifest on the medium, PATHS.mediumManifest: it must be these bytes, signed by this key where there is one. */
@@ -59,6 +71,9 @@ export interface NetbootConfig {
 export const RESTORE_MODES = ['interactive', 'expert', 'compare', 'nuke'] as const;
 export type RestoreMode = (typeof RESTORE_MODES)[number];
 
+/** Folders whose programs run before and after the restore, in the order of their names. */
+export const HOOKS = { before: '/etc/mindi/hooks/pre.d', after: '/etc/mindi/hooks/post.d' } as const;
+
 /** Fixed places on the rescue system both sides rely on. */
 export const PATHS = {
   config: '/etc/mindi/config.json',
@@ -70,6 +85,8 @@ export const PATHS = {
   /** Of the profile: first line the password for the restore source, and the private key for an SFTP server. */
   password: '/etc/mindi/restore-password',
   sshKey: '/etc/mindi/restore-key',
+  /** Where the file systems of the machine that is restored are mounted. */
+  target: '/mnt/RESTORING',
   mountlistYaml: '/etc/mindi/mountlist.yaml',
   /** The profile's public keys, which SSH lets in. */
   authorizedKeys: '/etc/mindi/authorized_keys',

@@ -9,7 +9,7 @@ interface Sections {
 
 /**
  * `own` laid over `base`: what the schema calls an object is a section and merges key by key, everything else replaces.
- * The item `...` of a list stands for the items of `base`; an item in the list twice keeps its last place.
+ * The item `...` of a list stands for the items of `base`; an item that is then in the list twice keeps its last place.
  */
 export function merge(base: Located | undefined, own: Located, schema: Sections): Located {
   if (Array.isArray(own.value)) return { ...own, value: expand(own.value, base?.value) };
@@ -20,7 +20,8 @@ export function merge(base: Located | undefined, own: Located, schema: Sections)
   return { ...own, value: merged };
 }
 
-function expand(items: readonly Located[], inherited: unknown): Located[] {
+function expand(items: Located[], inherited: unknown): Located[] {
+  if (!items.some(({ value }) => value === INHERITED)) return items;
   const all = items.flatMap((item) => {
     if (item.value !== INHERITED) return item;
     return Array.isArray(inherited) ? (inherited as Located[]) : [];

@@ -3,7 +3,7 @@ import { KEY_LINE } from '../../contract/authorized-keys.ts';
 import { INHERITED } from '../../contract/settings/fields.ts';
 import type { Located } from '../../contract/settings/yaml.ts';
 
-/** Values that are paths always, and those that may also be a name (of a package, a set, a program). `*`: any item. */
+/** Values that are paths always, and those that may also be a name (of a package, a set, a program). `*`: any item, any key. */
 const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['kernel', 'image'] },
   { path: ['kernel', 'modules'] },
@@ -17,6 +17,9 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['tools', 'sets', '*'], or: /\/|\.ya?ml$/ },
   { path: ['tools', 'include', '*'], or: /\// },
   { path: ['access', 'authorizedKeys', '*'], or: { test: (text) => text !== INHERITED && !KEY_LINE.test(text) } },
+  { path: ['restore', 'files', '*'] },
+  { path: ['restore', 'before', '*'], or: /^(?!\.\.\.$)/ },
+  { path: ['restore', 'after', '*'], or: /^(?!\.\.\.$)/ },
   { path: ['access', 'secrets', '*'], or: /\// },
   { path: ['restore', 'passwordFile'] },
   { path: ['restore', 'keyFile'] },
@@ -38,9 +41,11 @@ function change(node: Located, path: readonly string[], to: (text: string) => st
   const [step, ...rest] = path;
   const { value } = node;
   if (step === undefined) return typeof value === 'string' ? { ...node, value: to(value) } : node;
-  if (step === '*')
-    return Array.isArray(value) ? { ...node, value: value.map((item) => change(item, rest, to)) } : node;
-  const child = value instanceof Map ? (value.get(step) as Located | undefined) : undefined;
-  if (!child) return node;
-  return { ...node, value: new Map(value as Map<string, Located>).set(step, change(child, rest, to)) };
+  if (step === '*' && Array.isArray(value)) return { ...node, value: value.map((item) => change(item, rest, to)) };
+  if (!(value instanceof Map)) return node;
+  const children = [...(value as Map<string, Located>)].map(([key, child]): [string, Located] => [
+    key,
+    step === '*' || step === key ? change(child, rest, to) : child,
+  ]);
+  return { ...node, value: new Map(children) };
 }

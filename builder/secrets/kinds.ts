@@ -68,6 +68,8 @@ export const SECRET_KINDS: readonly SecretKind[] = [
       `${START}(?:RESTIC_PASSWORD|BORG_(?:NEW_)?PASSPHRASE|PASSPHRASE|RCLONE_CONFIG_PASS|KOPIA_PASSWORD|BACKUP_PROG_CRYPT_KEY|SSH_ROOT_PASSWORD|ZFS_PASSPHRASE)["']?[ \\t]*[=:][ \\t]*["']?(?![$"'\\s]|\\$\\()\\S`,
       'm',
     ),
+    // Borg's own help shows how its variables are set.
+    notIn: /\/(?:dist|site)-packages\//,
   },
   {
     name: 'a password in a URL',

@@ -41,7 +41,14 @@ export interface Scanned extends Secrets {
 const fields = ({ boot, restore }: Profile): [field: string, text: string][] => [
   ['boot.append', boot.append.join('\n')],
   ['restore.source', restore.source ?? ''],
+  ['restore.command', restore.command?.join('\n') ?? ''],
+  ['restore.environment', lines(restore.environment)],
 ];
+
+const lines = (variables: Record<string, string>) =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join('\n');
 
 /**
  * Looks for secrets in what a person could have put on the medium: files of this machine, the mountlist, texts of the
@@ -54,11 +61,12 @@ export async function scanForSecrets(
   known: readonly Finding[] = [],
 ): Promise<Scanned> {
   const files = tools.entries.filter((entry): entry is FileEntry => entry.type === 'file' && entry.size <= BIGGEST);
-  const found = [
+  const read = [
     ...known,
     ...[...fields(profile), ...Object.entries(more)].flatMap(([field, text]) => findingsIn(text, field, field)),
     ...(await scanFiles(files, tools.contents)),
   ];
+  const found = [...read, ...tools.entries.filter((entry) => isPrivate(entry, read)).map(privateFinding)];
   const allowed = found.filter(({ path }) => isAllowed(path, profile.access.secrets));
   const forbidden = found.filter((finding) => !allowed.includes(finding));
   const secret = new Set(allowed.map(({ path }) => path));
@@ -67,6 +75,23 @@ export async function scanForSecrets(
   });
   return { allowed, forbidden, tools: { ...tools, entries } };
 }
+
+/**
+ * A bare password looks like any other word; but whoever made the file for its owner's eyes meant it. Only of files that
+ * were brought on their own account: systems protect many that hold nothing secret.
+ */
+const isPrivate = ({ type, path, mode, why }: Entry, read: readonly Finding[]) =>
+  type === 'file' &&
+  (mode & 0o077) === 0 &&
+  why.some(({ rule }) => rule.startsWith('restore.files: ')) &&
+  !read.some((finding) => finding.path === path);
+
+const privateFinding = ({ path, why }: Entry): Finding => ({
+  path,
+  kind: 'what only its owner may read here',
+  line: 1,
+  rule: why.at(-1)?.rule ?? '',
+});
 
 const isAllowed = (path: string, patterns: readonly string[]) =>
   patterns.some((pattern) => pattern === path || posix.matchesGlob(path, pattern));
@@ -122,13 +147,13 @@ export function refuseSecrets({ forbidden }: Secrets, profile: Profile): void {
   if (problems.length > 0) throw MindiError.all(problems, 'Secrets would land on the medium:', 'secrets.found');
 }
 
-/** Where the profile says what brought a file: `tools.include: /root/x` is an item of that list. */
+/** Where the profile says what brought a file: `tools.include: /root/x` is an item of that list, or a value of that map. */
 function placeOf(rule: string, profile: Profile): string {
   const [path = '', item] = rule.split(': ');
   const steps = path.split('.');
   const list = steps.reduce<unknown>((value, step) => (value as Record<string, unknown> | undefined)?.[step], profile);
-  const index = Array.isArray(list)
-    ? list.findIndex((one) => one === item || posix.basename(one, '.yaml') === item)
-    : -1;
-  return profile.where(index < 0 ? steps : [...steps, index]);
+  const items = typeof list === 'object' ? Object.entries(list ?? {}) : [];
+  const key = items.find(([, one]) => one === item || posix.basename(String(one), '.yaml') === item)?.[0];
+  if (key === undefined) return profile.where(steps);
+  return profile.where([...steps, Array.isArray(list) ? Number(key) : key]);
 }

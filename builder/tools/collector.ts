@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { posix } from 'node:path';
 import type { Contents, Entry, Reason } from '../../contract/manifest.ts';
 import type { Piece } from '../piece.ts';
-import { type Followed, type Link, Tree } from './follow.ts';
+import { type Followed, type Link, merged, Tree } from './follow.ts';
 import type { FileHashes } from './hashes.ts';
 import { type Closure, Libraries } from './libraries.ts';
 
@@ -44,29 +44,37 @@ export class Collector {
     return this.#tree.follow(path)?.stats.isFile() ?? false;
   }
 
+  /** Whether a path leads to a file that can be run. */
+  isProgram(path: string): boolean {
+    return this.has(path) && ((this.#tree.follow(path)?.stats.mode ?? 0) & 0o111) !== 0;
+  }
+
   /**
    * Takes a file, or a directory with all that is in it: links, libraries, interpreters. Once for each rule.
+   * @param at another place on the medium, where it replaces what is there
    * @throws MindiError for damaged or unreadable files.
    */
-  take(path: string, why: Reason): Taken {
-    const key = `${why.rule}\n${path}`;
+  take(path: string, why: Reason, at?: string): Taken {
+    const key = `${why.rule}\n${path}\n${at}`;
     const before = this.#taken.get(key);
     if (before) return before;
-    const taken = this.#take(path, why);
+    const taken = this.#take(path, why, at);
     this.#taken.set(key, taken);
     return taken;
   }
 
-  #take(path: string, why: Reason): Taken {
-    const followed = this.#tree.follow(path);
-    if (!followed) return NOTHING;
-    if (followed.stats.isDirectory()) return this.#directory(followed, path, why);
+  #take(path: string, why: Reason, at?: string): Taken {
+    const found = this.#tree.follow(path);
+    if (!found) return NOTHING;
+    const followed = at === undefined ? found : { ...found, path: merged(at), links: [] };
+    if (followed.stats.isDirectory()) return this.#directory(followed, path, why, at);
     if (!followed.stats.isFile()) return NOTHING;
     const needs = this.#libraries.of(path);
     const interpreters = this.#interpreters(followed.source);
     const absent = interpreters.filter((interpreter) => !this.has(interpreter));
     const missing = [...needs.missing.map(({ soname }) => soname), ...absent];
     if (missing.length > 0) return { found: true, missing };
+    if (at !== undefined) this.#files.delete(followed.path);
     this.#file(followed, path, why);
     this.#closure(needs, why);
     const via = [...(why.via ?? []), path];
@@ -101,7 +109,7 @@ export class Collector {
     this.#other({ type: 'symlink', path, target, mode: 0o777, uid: 0, gid: 0, why: [why] });
   }
 
-  #directory(followed: Followed, path: string, why: Reason): Taken {
+  #directory(followed: Followed, path: string, why: Reason, at?: string): Taken {
     for (const link of followed.links) this.#link(link, why);
     const key = `${why.rule}\n${followed.path}`;
     if (this.#directories.has(key)) return { found: true, missing: [] };
@@ -110,7 +118,7 @@ export class Collector {
     this.#other({ type: 'directory', path: followed.path, mode, uid: 0, gid: 0, why: [why] });
     const missing = readdirSync(followed.source)
       .sort()
-      .flatMap((name) => this.take(posix.join(path, name), why).missing);
+      .flatMap((name) => this.take(posix.join(path, name), why, at && posix.join(at, name)).missing);
     return { found: true, missing };
   }
 

@@ -7,6 +7,7 @@ import { packageFor } from '../doctor/packages.ts';
 import { madeFile, type Piece } from '../piece.ts';
 import { Collector, type Taken } from './collector.ts';
 import { FileHashes } from './hashes.ts';
+import type { OwnFile } from './own-files.ts';
 import { loadToolSet, type ToolSet } from './sets.ts';
 
 /** mindi's own programs for the medium. */
@@ -17,6 +18,8 @@ export interface ToolsRequest {
   sets: readonly string[];
   /** More programs by name; files, directories and globs by absolute path. */
   include: readonly string[];
+  /** What the restore brings: own-files.ts. */
+  own?: readonly OwnFile[];
   /** `file:line:column` of a value of the profile, for errors. */
   where?: (path: readonly (string | number)[]) => string;
   /** The machine whose tools are taken; `/` is this one. */
@@ -34,7 +37,7 @@ export interface Tools extends Piece {
  * @throws MindiError with every required program that is missing and the package that brings it, all at once.
  */
 export async function resolveTools(request: ToolsRequest): Promise<Tools> {
-  const { sets, include, where, root = '/', hashes = new FileHashes() } = request;
+  const { sets, include, own = [], where, root = '/', hashes = new FileHashes() } = request;
   const problems: MindiError[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -55,6 +58,7 @@ export async function resolveTools(request: ToolsRequest): Promise<Tools> {
   for (const [i, item] of include.entries()) {
     await attempt(() => selection.include(item, where?.(['tools', 'include', i])));
   }
+  for (const file of own) await attempt(() => selection.place(file, where?.(file.field)));
   problems.push(...selection.problems);
   if (problems.length > 0) throw MindiError.all(problems, 'Tools the medium needs are missing:', 'tools.missing');
   const { entries, contents } = await selection.collector.finish();
@@ -105,6 +109,21 @@ class Selection {
     const path = this.collector.find(item);
     const why = lack(item, path ? this.collector.take(path, { rule }) : { found: false, missing: [] });
     if (why) throw missing(why, packageFor(item), where);
+  }
+
+  /** What a person put somewhere else on the medium must be there. */
+  place({ path, at, field, program }: OwnFile, where: string | undefined): void {
+    const rule = `restore.${field[1]}: ${path}`;
+    const taken = this.collector.take(path, { rule }, at);
+    const why = taken.found ? lack(path, taken) : `there is no ${path} on this machine`;
+    if (why) throw missing(why, undefined, where);
+    if (program && !this.collector.isProgram(path)) {
+      throw new MindiError(`${path} cannot be run: it is not executable`, {
+        code: 'restore.not-executable',
+        where,
+        hint: `chmod +x ${path}`,
+      });
+    }
   }
 
   /** Whether the path or glob matched anything that could be taken whole. */

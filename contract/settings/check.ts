@@ -15,6 +15,7 @@ interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   items?: Schema;
+  propertyNames?: Schema;
   description?: string;
 }
 
@@ -27,7 +28,7 @@ export function check(root: Located, schema: object, kind: string): MindiError[]
   const validate = validator(schema);
   if (validate(plain(root))) return [];
   const errors = validate.errors ?? [];
-  return chosenBranches(errors)
+  return chosenBranches(errors.filter(({ schemaPath }) => !schemaPath.includes('/propertyNames/')))
     .map((error) => problem(error, root, schema as Schema, kind))
     .sort((one, other) => compare(position(one), position(other)));
 }
@@ -138,6 +139,7 @@ const REPORTS: Record<string, (finding: Finding) => Report> = {
   anyOf: unknownValue,
   type: wrongType,
   uniqueItems: twice,
+  propertyNames: badName,
 };
 
 function unknownKey({ params, node, at, rule, schema }: Finding): Report {
@@ -173,6 +175,17 @@ function wrongType({ data, at, rule }: Finding): Report {
 function twice({ params, node, at }: Finding): Report {
   const item = nodeAt(node, [Math.max(Number(params.i), Number(params.j))]);
   return { code: 'bad-value', message: `${at} has ${quoted(item.value)} twice`, where: item.place };
+}
+
+function badName({ params, node, at, rule }: Finding): Report {
+  const name = String(params.propertyName);
+  const wanted = rule.propertyNames?.description;
+  return {
+    code: 'bad-value',
+    message: `${at} cannot have ${quoted(name)}`,
+    hint: wanted && `What stands before the colon is ${wanted}.`,
+    where: nodeAt(node, [name]).keyPlace,
+  };
 }
 
 function badValue({ data, at, says, rule }: Finding): Report {

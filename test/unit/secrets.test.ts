@@ -132,6 +132,7 @@ const HARMLESS: [path: string, text: string][] = [
   ['/etc/shadow', 'root:*:19000:0:99999:7:::\ndaemon:!:1::::::\nsync::1::::::\nx:!!:1::::::\n'],
   ['/etc/ssh/ssh_config', 'PasswordAuthentication yes\n# password = hunter22\n'],
   ['/usr/local/sbin/restore', 'PASSWORD="$1"\nread -rs PASSWORD\nRESTIC_PASSWORD=$(cat /run/p)\nTOKEN=\n'],
+  ['/usr/lib/python3/dist-packages/borg/archiver.py', 'BORG_PASSPHRASE=secr3t borg init\n'],
   ['/etc/x/restic', 'RESTIC_PASSWORD_COMMAND=pass show restic\nRESTIC_PASSWORD_FILE=/run/x\n'],
   ['/usr/bin/tool', "if line == '-----BEGIN PRIVATE KEY-----':\n  pass\n-----BEGIN PUBLIC KEY-----\n"],
   [
