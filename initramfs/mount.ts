@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { unescapeField } from '../contract/mountlist-file.ts';
 import type { KernelModules } from './kernel-modules.ts';
 import { busybox, complaint, run } from './process.ts';
 import { progressOf } from './reading.ts';
-import type { Filesystem } from './superblock.ts';
+import { type Filesystem, OF_DISKS } from './superblock.ts';
 
 /**
  * Mounts a device or an ISO file so that nothing of it is ever written.
@@ -16,11 +17,33 @@ export async function mountReadOnly(
   place: string,
   device: string | null = what,
 ): Promise<string | null> {
-  await modules.loadAll([`fs-${filesystem.type}`, ...filesystem.helpers]);
-  mkdirSync(place, { recursive: true });
-  const { type, program } = filesystem;
   const words = ['-o', `${filesystem.options},nodev,nosuid`, what, place];
-  const progress = progressOf(device);
+  return mount(filesystem, words, modules, progressOf(device));
+}
+
+/**
+ * Mounts a file system so that it can be written to.
+ * @param type as blkid has it
+ * @returns null when it is mounted, else what mount said
+ */
+export async function mountWritable(
+  device: string,
+  type: string,
+  modules: KernelModules,
+  place: string,
+): Promise<string | null> {
+  const known = OF_DISKS.find((one) => one.type === (type === 'ntfs' ? 'ntfs3' : type)) ?? { type, helpers: [] };
+  return mount(known, ['-o', 'rw', device, place], modules, progressOf(device));
+}
+
+async function mount(
+  { type, helpers, program }: Pick<Filesystem, 'type' | 'helpers' | 'program'>,
+  words: readonly string[],
+  modules: KernelModules,
+  progress: () => string,
+): Promise<string | null> {
+  await modules.loadAll([`fs-${type}`, ...helpers]);
+  mkdirSync(words.at(-1) ?? '', { recursive: true });
   const result =
     program && !modules.answers(`fs-${type}`)
       ? await run(program, words, { progress })
@@ -47,7 +70,7 @@ export async function unmount(...places: string[]): Promise<void> {
 function mounts(): { what: string; at: string }[] {
   const lines = readFileSync('/proc/mounts', 'utf8').split('\n').filter(Boolean);
   return lines.map((line) => {
-    const [what = '', at = ''] = line.split(' ');
+    const [what = '', at = ''] = line.split(' ').map(unescapeField);
     return { what, at };
   });
 }

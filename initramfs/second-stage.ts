@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PATHS, type SecondStage } from '../contract/rescue-config.ts';
 import { type Boot, problem, tell } from './boot.ts';
@@ -102,7 +102,7 @@ export async function take(
     return false;
   }
   boot.medium = inRam ? 'ram' : from;
-  copyConfiguration();
+  placeOtherFolders();
   boot.modules.reload();
   forgetDevices(boot);
   return true;
@@ -121,10 +121,17 @@ async function mountStage(boot: Boot, file: string): Promise<string | null> {
   return `it cannot be put over /usr: ${complaint(overlay)}`;
 }
 
-/** What the initrd has in /etc stays: it is newer than the second stage. */
-function copyConfiguration(): void {
-  const from = join(PATHS.stage2Mount, 'etc');
-  if (existsSync(from)) cpSync(from, '/etc', { recursive: true, force: false, verbatimSymlinks: true });
+/**
+ * What lies outside of /usr: folders like /opt, which may be big, are links into the second stage, what the initrd has,
+ * too, is copied. What is there stays: it is newer than the second stage.
+ */
+function placeOtherFolders(): void {
+  for (const name of readdirSync(PATHS.stage2Mount)) {
+    const [from, to] = [join(PATHS.stage2Mount, name), join('/', name)];
+    if (name === 'usr') continue;
+    if (existsSync(to)) cpSync(from, to, { recursive: true, force: false, verbatimSymlinks: true });
+    else symlinkSync(from, to);
+  }
 }
 
 function progress(boot: Boot): (part: number) => void {

@@ -1,6 +1,7 @@
 import { check } from './check.ts';
 import { log } from './log.ts';
 import { network } from './network.ts';
+import { restore } from './restore.ts';
 import { source } from './source.ts';
 import { ssh } from './ssh.ts';
 import { storage } from './storage.ts';
@@ -14,7 +15,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check, log, network, source, ssh, storage];
+const COMMANDS: readonly Command[] = [check, log, network, restore, source, ssh, storage];
 
 /** Done by the shell script mindi itself, without the runtime's memory. */
 const MENU = { name: 'menu', about: 'bring the menu to this terminal' };

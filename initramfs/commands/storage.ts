@@ -126,7 +126,7 @@ async function letWrite(
     ];
     if ((await context.person.choose(await warning(device), choices, 'no')) !== 'yes') return 1;
   }
-  const left = await makeWritable(storage, device);
+  const left = await makeWritable(storage, device, 'mindi storage writable');
   process.stdout.write(left ?? `${device.device} can be written to now.\n`);
   return left ? 1 : 0;
 }

@@ -2,20 +2,9 @@ import { busybox } from '../process.ts';
 import { checkEntry } from './check-entry.ts';
 import { keymapEntry } from './keymap-entry.ts';
 import { networkEntry } from './network-entry.ts';
+import { restoreEntry } from './restore-entry.ts';
 import type { Entry, Session } from './session.ts';
 import { sourceEntry } from './source-entry.ts';
-
-const restore: Entry = {
-  name: 'restore',
-  key: 'r',
-  text: 'Restore this machine',
-  state: () => 'not in this version yet',
-  run: ({ screen }) =>
-    screen.show([
-      'This version does not restore yet: nothing is read and nothing is written.',
-      'The restore source can be opened and a shell has the tools: partitions, file systems, archives.',
-    ]),
-};
 
 const compare: Entry = {
   name: 'compare',
@@ -57,7 +46,7 @@ const poweroff: Entry = {
 
 /** In the order of the menu. */
 export const ENTRIES: readonly Entry[] = [
-  restore,
+  restoreEntry,
   compare,
   sourceEntry,
   networkEntry,

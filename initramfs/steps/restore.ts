@@ -7,6 +7,7 @@ export const restore: Step = {
   name: 'restore',
   async run(boot) {
     if (boot.mode !== 'nuke' || boot.parameters.check) return;
+    if (boot.config.ownRestore) return byOtherTool(boot);
     const reason = cannotRestore(boot) ?? (await runHooks(boot, 'pre'));
     if (reason) return fail(boot, reason);
     tell(boot, 'nothing is restored');
@@ -14,6 +15,14 @@ export const restore: Step = {
     await fail(boot, failure ?? 'This version does not restore yet: the disks are left as they are.');
   },
 };
+
+/** Nuke mode is what confirms it. */
+async function byOtherTool(boot: Boot): Promise<void> {
+  const { ownRestore } = await import('../other-tools/by-init.ts');
+  const failure = cannotRestore(boot) ?? (await ownRestore(boot, true));
+  if (failure) return fail(boot, failure);
+  tell(boot, 'the restore is done');
+}
 
 function cannotRestore({ config, medium, trusted, sticks }: Boot): string | null {
   if (config.stage2 && medium === null)

@@ -23,11 +23,16 @@ export function warning({ device, kind, content }: StorageDevice): string {
 
 /**
  * Lets a device be written to, and starts what it is again, so that it can be.
+ * @param why for the log: who asked, and for what
  * @returns null, or what is left to do, a sentence
  * @throws GuardError
  */
-export async function makeWritable(storage: StorageContext, device: StorageDevice): Promise<string | null> {
-  await liftGuard([device.device], 'mindi storage writable');
+export async function makeWritable(
+  storage: StorageContext,
+  device: StorageDevice,
+  why: string,
+): Promise<string | null> {
+  await liftGuard([device.device], why);
   const { devices } = await lookAtStorage(storage.excluded);
   if (device.kind === 'array') return startWritable(device.device);
   if (device.kind === 'volume') return restartVolume(storage, device, devices);
