@@ -31,7 +31,7 @@ interface Found {
 export const s3: SourceKind = {
   schemes: ['s3', 's3+https', 's3+http'],
   name: 'S3 storage',
-  about: 'a bucket, or a prefix in it: s3://key@bucket/web01?region=eu-central-1, s3+https://key@server/bucket/web01',
+  about: 'a bucket, or a prefix in it: s3://key@bucket/web01, s3+https://key@server/bucket/web01',
   async open(address, context) {
     const place = parseS3(address);
     const { endpoint } = place;

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,7 +11,7 @@ import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { VOLUME_FILE, type Volume } from '../../contract/volume.ts';
 import { S3_KEY } from '../s3-server.ts';
-import { certificate, HOST, LOGINS, openFolder, TARGET } from './servers.ts';
+import { certificate, HOST, LOGINS, TARGET } from './servers.ts';
 import type { LabCall, LabStart } from './servers-lab.ts';
 import { CONSOLES } from './shell.ts';
 
@@ -44,7 +44,8 @@ async function makeShare(): Promise<void> {
   await mkdir(at('share', 'empty'));
   await writeFile(at('share', VOLUME_FILE), JSON.stringify(WEB01));
   await writeFile(at('share', 'payload'), bytes);
-  openFolder(work.path);
+  // Guests of the Windows share, too, read it.
+  await chmod(work.path, 0o755);
 }
 
 async function makeMedium(): Promise<string> {

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { connect } from 'node:net';
@@ -171,9 +171,4 @@ async function listening(port: number): Promise<void> {
     await sleep(100);
   }
   throw new Error(`nothing listens on port ${port}`);
-}
-
-/** For everybody to read. */
-export function openFolder(path: string): void {
-  chmodSync(path, 0o755);
 }

@@ -4,11 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VOLUME_FILE } from '../../contract/volume.ts';
 import type { Context } from '../../initramfs/boot.ts';
 import { s3 } from '../../initramfs/sources/s3.ts';
 import { parseS3, serverAddress } from '../../initramfs/sources/s3-address.ts';
+import { SourceError } from '../../initramfs/sources/source.ts';
 import { S3_KEY, type S3Server, serveS3 } from '../s3-server.ts';
 import { isSigned } from '../s3-signature.ts';
 
@@ -89,6 +91,19 @@ describe('addresses of S3', () => {
     const place = parseS3(new URL(text));
     expect({ ...place, endpoint: place.endpoint.href }).toEqual({ endpoint, bucket, prefix, region });
     expect(serverAddress(text)).toBe(endpoint);
+  });
+
+  test('any text is an address or an error in words', () => {
+    fc.assert(
+      fc.property(fc.constantFrom('s3:', 's3://', 's3+http://', 's3+https://a/'), fc.string(), (start, text) => {
+        if (!URL.canParse(start + text)) return;
+        try {
+          expect(parseS3(new URL(start + text)).bucket).not.toBe('');
+        } catch (error) {
+          expect(error).toBeInstanceOf(SourceError);
+        }
+      }),
+    );
   });
 
   test.each(['s3:', 's3+http://server', 's3://b1?endpoint=minio', 's3://b1?region=a.b'])('%s is none', (text) => {
