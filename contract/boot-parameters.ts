@@ -184,10 +184,11 @@ export const PARAMETER_GROUPS: readonly { title: string; parameters: readonly Bo
       },
       {
         name: 'mindi.log',
-        kind: 'word',
+        kind: 'repeated',
         sets: 'log',
         value: '=URL',
-        about: 'Send the log away: http://SERVER/PATH (PUT), syslog://SERVER (UDP) or syslog+tcp://SERVER.',
+        about:
+          'Send the log away: http://SERVER/PATH (PUT), syslog://SERVER (UDP) or syslog+tcp://SERVER; may be there more than once.',
       },
     ],
   },

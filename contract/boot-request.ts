@@ -36,8 +36,8 @@ export interface BootParameters {
   ssh: boolean | null;
   /** The read-only page over HTTP; null: as the profile says. */
   status: boolean | null;
-  /** Where the log is sent to, a URL. */
-  log: string | null;
+  /** Where the log is sent to: URLs. */
+  log: string[];
   /** What follows when an unattended restore cannot go on; null: as the profile says. */
   onFail: FailureAction | null;
   /** Scripts before and after the restore. */

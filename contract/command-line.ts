@@ -16,7 +16,7 @@ export type Reading =
   /** Words between commas or blanks. */
   | { kind: 'list'; sets: 'deny' | 'force' | 'excludeDevs' }
   /** May be there several times, each holds. */
-  | { kind: 'repeated'; sets: 'console' }
+  | { kind: 'repeated'; sets: 'console' | 'log' }
   | { kind: 'number'; sets: 'wait' | 'ping'; usual?: number }
   | { kind: 'mode'; mode: RestoreMode | null }
   | { kind: 'onFail' }
@@ -111,7 +111,7 @@ function nothingSaid(): BootParameters {
     textOnly: false,
     ssh: null,
     status: null,
-    log: null,
+    log: [],
     onFail: null,
     pre: null,
     post: null,

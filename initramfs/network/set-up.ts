@@ -85,7 +85,7 @@ const says = ({ ip, vlans, bonds }: NetworkSetting) => ip.length + vlans.length 
 /** What else cannot do without. */
 function needed(boot: Pick<Boot, 'parameters' | 'config'>): boolean {
   const { net, hwaddr, ping, log } = boot.parameters;
-  return net || hwaddr !== null || ping !== null || log !== null || wantsSsh(boot) || wantsStatusPage(boot);
+  return net || hwaddr !== null || ping !== null || log.length > 0 || wantsSsh(boot) || wantsStatusPage(boot);
 }
 
 /** Sources that are part of the machine. */

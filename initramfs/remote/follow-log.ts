@@ -4,8 +4,10 @@ import { PATHS } from '../../contract/rescue-config.ts';
 import { reason } from '../reasons.ts';
 import type { LogReceiver } from './log-receiver.ts';
 
-/** How many bytes of the log were sent, for the process that goes on when this one has died. */
-const SENT = '/run/mindi/log-sent';
+/** Has how many bytes of the log were sent to somebody, for the process that goes on when this one has died. */
+const sentFile = ({ name }: LogReceiver) => `/run/mindi/log-sent.${encodeURIComponent(name).slice(-LONGEST_NAME)}`;
+/** Of a file's name on Linux it is 255, with all. */
+const LONGEST_NAME = 200;
 /** Milliseconds: in which lines are gathered, between tries where they are not taken, and between looks without an event. */
 const GATHER = 500;
 const RETRY = 10_000;
@@ -25,7 +27,7 @@ export async function followLog(receiver: LogReceiver, outcome: Outcome): Promis
   for (;;) {
     let pause = RETRY;
     try {
-      if (told === 'works') await somethingNew();
+      if (told === 'works') await somethingNew(receiver);
       const began = performance.now();
       const sent = await sendNew(receiver);
       if (sent && told !== 'works') outcome.works();
@@ -41,12 +43,12 @@ export async function followLog(receiver: LogReceiver, outcome: Outcome): Promis
 
 /** Sends what is new. Returns false where nothing is. */
 export async function sendNew(receiver: LogReceiver): Promise<boolean> {
-  const sent = alreadySent();
+  const sent = alreadySent(receiver);
   const text = readFrom(receiver.whole ? 0 : sent);
   const end = (receiver.whole ? 0 : sent) + text.length;
   if (end <= sent) return false;
   await receiver.send(text);
-  writeFileSync(SENT, String(end));
+  writeFileSync(sentFile(receiver), String(end));
   return true;
 }
 
@@ -63,14 +65,15 @@ export function readFrom(start: number): Buffer {
 }
 
 /** 0 where the log was begun anew since. */
-function alreadySent(): number {
-  const sent = existsSync(SENT) ? Number(readFileSync(SENT, 'utf8')) : 0;
+function alreadySent(receiver: LogReceiver): number {
+  const file = sentFile(receiver);
+  const sent = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   return sent <= statSync(PATHS.log).size ? sent : 0;
 }
 
-function somethingNew(): Promise<void> {
+function somethingNew(receiver: LogReceiver): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  if (readFrom(alreadySent()).length > 0) return Promise.resolve();
+  if (readFrom(alreadySent(receiver)).length > 0) return Promise.resolve();
   const watcher = watch(PATHS.log, () => resolve());
   const timer = setTimeout(resolve, LOOK_EVERY);
   return promise.finally(() => {

@@ -1,6 +1,7 @@
 import { withoutPassword } from '../../contract/command-line.ts';
 import { type Boot, problem, tell } from '../boot.ts';
 import { nics } from '../hardware.ts';
+import type { Outcome } from './follow-log.ts';
 import { wantsSsh, wantsStatusPage } from './wanted.ts';
 
 /** SSH, where it is wanted. It is on the second stage, which may come late. */
@@ -34,19 +35,20 @@ export async function startWantedPage(boot: Boot): Promise<void> {
 
 /** The log goes to where mindi.log says, beside the boot, which waits for none of it. */
 export async function sendWantedLog(boot: Boot): Promise<void> {
-  const address = boot.parameters.log;
-  if (!address) return;
+  const addresses = boot.parameters.log;
+  if (addresses.length === 0) return;
   const [{ followLog }, { logReceiver }] = await Promise.all([import('./follow-log.ts'), import('./log-receiver.ts')]);
-  const receiver = logReceiver(address, boot.config.name);
-  if (!receiver) {
-    const said = `mindi.log=${withoutPassword(address)}`;
-    problem(boot, `The log is not sent: ${said} is no address as http://SERVER/PATH or syslog://SERVER.`);
-    return;
+  for (const address of addresses) {
+    const receiver = logReceiver(address, boot.config.name);
+    if (receiver) void followLog(receiver, outcome(boot, receiver.name));
+    else {
+      const said = `mindi.log=${withoutPassword(address)}`;
+      problem(boot, `The log is not sent: ${said} is no address as http://SERVER/PATH or syslog://SERVER.`);
+    }
   }
-  const outcome = {
-    failed: (why: string) =>
-      problem(boot, `The log cannot be sent to ${receiver.name}: ${why}. It is tried again and again.`),
-    works: () => tell(boot, `the log is sent to ${receiver.name}`),
-  };
-  void followLog(receiver, outcome);
 }
+
+const outcome = (boot: Boot, name: string): Outcome => ({
+  failed: (why) => problem(boot, `The log cannot be sent to ${name}: ${why}. It is tried again and again.`),
+  works: () => tell(boot, `the log is sent to ${name}`),
+});

@@ -35,7 +35,7 @@ async function pingSource(boot: Boot): Promise<string | null> {
 async function clockFromNetwork(boot: Boot): Promise<string | null> {
   const { parameters, config } = boot;
   const source = chosenSource(parameters, config.restore.source);
-  const places = [source && serverAddress(source), parameters.stage2, parameters.log, boot.medium];
+  const places = [source && serverAddress(source), parameters.stage2, ...parameters.log, boot.medium];
   const http = places.filter((place) => place !== null && /^https?:/.test(place) && URL.canParse(place));
   if (http.some((place) => place?.startsWith('https:'))) await trustOwnAuthorities();
   const bare = http.map((place) => new URL(place ?? '').origin);

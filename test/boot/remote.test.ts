@@ -26,6 +26,9 @@ let ports: { ssh: number; page: number; put: number };
 /** What the machine's web server was given, by path. */
 const given = new Map<string, string>();
 let logServer: HttpServer;
+/** What its syslog servers heard. */
+const heard = { udp: '', tcp: '' };
+const syslog = { udp: createSocket('udp4'), tcp: createServer() };
 
 const at = (name: string) => join(work.path, name);
 const exec = promisify(execFile);
@@ -44,6 +47,22 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** Returns their addresses as the machine reaches them. */
+async function serveSyslog(): Promise<string[]> {
+  const { udp, tcp } = syslog;
+  udp.bind(0, '127.0.0.1').on('message', (message) => {
+    heard.udp += `${message}\n`;
+  });
+  tcp.listen(0, '127.0.0.1').on('connection', (socket) =>
+    socket.on('data', (chunk) => {
+      heard.tcp += chunk;
+    }),
+  );
+  await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
+  const { port } = tcp.address() as AddressInfo;
+  return [`syslog://10.0.2.2:${udp.address().port}`, `syslog+tcp://10.0.2.2:${port}`];
+}
+
 beforeAll(async () => {
   work = await scratch('test');
   for (const name of ['anna', 'ben', 'stranger'])
@@ -52,9 +71,12 @@ beforeAll(async () => {
   const { media } = await build(await loadProfile(at('lab.yaml')), at('lab'));
   const files = await takeKernel(media[0]?.path ?? '', work.path);
   ports = { ssh: await freePort(), page: await freePort(), put: await freePort() };
+  const logs = [`http://10.0.2.2:${ports.put}/logs/`, ...(await serveSyslog())].map(
+    (address) => `mindi.log=${address}`,
+  );
   const forward = (from: number, to: number) => `hostfwd=tcp:127.0.0.1:${from}-:${to}`;
   machine = await startMachine({
-    direct: { ...files, append: `${CONSOLES} mindi.status mindi.log=http://10.0.2.2:${ports.put}/logs/` },
+    direct: { ...files, append: `${CONSOLES} mindi.status ${logs.join(' ')}` },
     card: {
       model: 'virtio-net-pci',
       backend: `user,${forward(ports.ssh, 22)},${forward(ports.page, 80)}`,
@@ -65,6 +87,8 @@ beforeAll(async () => {
 afterAll(async () => {
   logServer?.closeAllConnections();
   logServer?.close();
+  syslog.udp.close();
+  syslog.tcp.close();
   await machine?.stop();
   await work[Symbol.asyncDispose]();
 });
@@ -163,28 +187,16 @@ describe('remote hands', () => {
     expect(machine.text.match(/The log cannot be sent/g)).toHaveLength(1);
   });
 
-  test('the log goes to syslog servers, by UDP and TCP', async () => {
-    const udp = createSocket('udp4').bind(0, '127.0.0.1');
-    const tcp = createServer().listen(0, '127.0.0.1');
-    await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
-    const heard: Record<'udp' | 'tcp', string> = { udp: '', tcp: '' };
-    udp.on('message', (message) => {
-      heard.udp += `${message}\n`;
-    });
-    tcp.on('connection', (socket) =>
-      socket.on('data', (chunk) => {
-        heard.tcp += chunk;
-      }),
-    );
-    const tcpPort = (tcp.address() as AddressInfo).port;
-    await ssh(`mindi log syslog://10.0.2.2:${udp.address().port} && mindi log syslog+tcp://10.0.2.2:${tcpPort}`);
+  test('the log goes to syslog servers by UDP and TCP too, line by line, and once to where a command says', async () => {
     for (const way of ['udp', 'tcp'] as const) {
       await until(way, () => heard[way].includes('a late word'));
       expect(heard[way]).toMatch(/^<14>1 \d{4}-\S+Z mindi mindi - - - shim: Linux version .*\n/);
       expect(heard[way]).toMatch(/^<12>1 \S+ mindi mindi - - - PROBLEM: The log cannot be sent/m);
+      expect(heard[way].match(/init started/g)).toHaveLength(1);
     }
-    udp.close();
-    tcp.close();
+    const place = `http://10.0.2.2:${ports.put}/once.log`;
+    expect(await ssh(`mindi log ${place}`)).toBe(`The log was sent to ${place}.`);
+    expect(given.get('/once.log')).toContain('a late word');
   });
 
   test('the status page, as a browser on a desk and a telephone shows it, and as JSON', async () => {
@@ -228,7 +240,8 @@ describe('remote hands', () => {
 
   test('when the init dies the log still says why, from afar, and SSH stays', async () => {
     await ssh('kill -9 $(cat /run/mindi/init.pid)');
-    await until('the reason', () => wholeLog()?.includes('The init was ended by signal 9'));
+    const words = 'The init was ended by signal 9';
+    await until('the reason', () => [wholeLog() ?? '', heard.udp, heard.tcp].every((log) => log.includes(words)));
     expect(await ssh('mindi ssh')).toBe(`SSH: root, host key ${report.ssh?.hostKey}`);
   });
 });

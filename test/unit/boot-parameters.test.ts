@@ -51,7 +51,7 @@ describe('boot parameters', () => {
     ['mindi.keymap=de-latin1', { keymap: 'de-latin1' }],
     ['mindi.ssh', { ssh: true }],
     ['mindi.ssh=off', { ssh: false }],
-    ['mindi.log=syslog://10.0.0.1', { log: 'syslog://10.0.0.1' }],
+    ['mindi.log=syslog://10.0.0.1 mindi.log=http://log/', { log: ['syslog://10.0.0.1', 'http://log/'] }],
     ['mindi.onfail=poweroff', { onFail: 'poweroff' }],
     ['toram', { toRam: true }],
     ['usb-storage.delay_use=1', { moduleOptions: new Map([['usb_storage', ['delay_use=1']]]) }],
