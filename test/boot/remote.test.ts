@@ -184,7 +184,7 @@ describe('remote hands', () => {
     expect(await until('the log', wholeLog)).toMatch(/^\[[\d.]+\] shim: Linux version [\s\S]*mindi: ready \{/);
     await ssh("echo '[1.0] a late word' >>/var/log/mindi.log");
     await until('what was added', () => wholeLog()?.includes('a late word'));
-    expect(machine.text.match(/The log cannot be sent/g)).toHaveLength(1);
+    expect(wholeLog()?.match(/PROBLEM: The log cannot be sent/g)).toHaveLength(1);
   });
 
   test('the log goes to syslog servers by UDP and TCP too, line by line, and once to where a command says', async () => {
