@@ -3,10 +3,10 @@ import fs from 'fs-extra';
 import pLimit from 'p-limit';
 import { MindiError } from '../../contract/error.ts';
 import type { Content, Contents, Entry, FileEntry } from '../../contract/manifest.ts';
+import { SECRET_KINDS } from '../../contract/secret-kinds.ts';
 import { cacheDirectory, hashOf, writeBeside } from '../cache.ts';
 import type { Piece } from '../piece.ts';
 import type { Profile } from '../profile/load.ts';
-import { SECRET_KINDS } from './kinds.ts';
 
 /** Raise it when a kind is added or another pattern would match. */
 const FORMAT = 1;

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { asWritten, REMOVED, scrub, scrubValue, secretsIn } from '../../initramfs/bug-me/scrub.ts';
+
+/** No blanks in it; begins so that it stands nowhere else. */
+const word = fc
+  .string({ unit: 'grapheme-ascii', minLength: 6, maxLength: 24 })
+  .map((text) => `Zq7${text.replaceAll(/\s/g, '_')}`);
+/** What a person calls a passphrase. */
+const phrase = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => words.join(' '));
+const plain = fc.stringMatching(/^Zq7[A-Za-z0-9]{5,20}$/);
+const base64 = fc.stringMatching(/^[A-Za-z0-9+/]{64}$/);
+
+const json = (secret: string) => JSON.stringify({ user: 'bob', password: secret, path: '/backup' });
+
+/** Where secrets stand, and what must still be there. */
+const PLACES: [name: string, secrets: fc.Arbitrary<string>, text: (secret: string) => string, stays: string[]][] = [
+  [
+    'a URL, encoded',
+    word.map(encodeURIComponent),
+    (s) => `opening smb://bob:${s}@server/share again`,
+    ['smb://bob:', '@server/share again'],
+  ],
+  [
+    'a URL, raw',
+    word.map((s) => s.replaceAll('"', 'x')),
+    (s) => `open "nfs://bob:${s}@server/x", then go on`,
+    ['nfs://bob:', '@server/x'],
+  ],
+  [
+    'a token as the user of a URL',
+    fc.stringMatching(/^Zq7[A-Za-z0-9_]{24}$/),
+    (s) => `https://${s}@git.example/x`,
+    ['@git.example/x'],
+  ],
+  [
+    'a query',
+    word.map(encodeURIComponent),
+    (s) => `GET https://s3.example/b/k?X-Amz-Signature=${s}&x=1 failed`,
+    ['https://s3.example/b/k?', ' failed'],
+  ],
+  [
+    'the kernel command line',
+    word,
+    (s) => `quiet mindi.password=${s} interactive`,
+    ['quiet mindi.password=', ' interactive'],
+  ],
+  [
+    'the kernel command line, quoted',
+    phrase.map((s) => s.replaceAll(/["']/g, 'x')),
+    (s) => `quiet "mindi.wifi_psk=${s}" nuke`,
+    ['quiet', 'nuke'],
+  ],
+  [
+    'options of mount',
+    word,
+    (s) => `[12.34] run mount -t cifs -o user=bob,password=${s} //server/share`,
+    ['user=bob', ' //server/share'],
+  ],
+  ['a credentials file', phrase, (s) => `username=bob\npassword=${s}\ndomain=work`, ['username=bob', 'domain=work']],
+  ['a log line', phrase, (s) => `[12.34] passphrase: ${s}\n[12.35] next`, ['[12.34] passphrase: ', '[12.35] next']],
+  ['an option', word, (s) => `run restic --password ${s} list`, ['run restic --password ', ' list']],
+  ['curl', word, (s) => `curl -u bob:${s} http://server/`, ['curl -u bob:', ' http://server/']],
+  ['JSON', phrase, json, ['"user":"bob"', '"path":"/backup"']],
+  ['JSON in JSON', plain, (s) => JSON.stringify(json(s)), ['bob', '/backup']],
+  [
+    'wpa_supplicant',
+    phrase.map((s) => s.replaceAll('"', 'x')),
+    (s) => `network={\n  ssid="home"\n  psk="${s}"\n}`,
+    ['ssid="home"'],
+  ],
+  ['interfaces(5)', phrase, (s) => `wpa-ssid home\n  wpa-psk ${s}\niface eth0`, ['wpa-ssid home', 'iface eth0']],
+  ['WEP', plain, (s) => `iwconfig wlan0 key s:${s}\nwep_key0=${s}\nKEY_1=${s}`, ['iwconfig wlan0']],
+  ['a header', word, (s) => `> Authorization: Bearer ${s}\n> Host: x`, ['> Host: x']],
+  [
+    'a shell variable',
+    phrase,
+    (s) => `export RESTIC_PASSWORD='${s.replaceAll("'", 'x')}'\nexport HOME=/root`,
+    ['export HOME=/root'],
+  ],
+  [
+    'a private key',
+    base64,
+    (s) => `a\n-----BEGIN OPENSSH PRIVATE KEY-----\n${s}\n-----END OPENSSH PRIVATE KEY-----\nb`,
+    ['a\n', '\nb'],
+  ],
+  ['a key that is cut off', base64, (s) => `a\n-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4\n\n${s}\n${s}`, ['a\n']],
+  [
+    'WireGuard',
+    base64.map((s) => `${s.slice(0, 43)}=`),
+    (s) => `[Interface]\nPrivateKey = ${s}\nListenPort = 1`,
+    ['ListenPort = 1'],
+  ],
+  [
+    'iSCSI',
+    plain,
+    (s) => `netroot=iscsi:bob:${s}@10.0.0.1::3260::iqn.2026-01.x root=/dev/sda`,
+    ['@10.0.0.1::3260', 'root=/dev/sda'],
+  ],
+  [
+    'a token of GitHub',
+    fc.stringMatching(/^ghp_[A-Za-z0-9]{36}$/),
+    (s) => `fatal: ${s} was refused`,
+    ['fatal: ', ' was refused'],
+  ],
+];
+
+describe('scrubbing', () => {
+  test.each(PLACES)('%s', (_name, secrets, text, stays) => {
+    fc.assert(
+      fc.property(secrets, (secret) => {
+        const clean = scrub(text(secret));
+        expect(clean).not.toContain(secret);
+        for (const part of secret.split(' ')) expect(clean).not.toContain(part);
+        for (const word of stays) expect(clean).toContain(word);
+        expect(scrub(clean)).toBe(clean);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('what has no secret in it stays as it is', () => {
+    const log = [
+      '[1.20] run mount -t nfs -o ro,nolock server:/backup /run/mindi/source: exit 0 in 0.12 s',
+      'command line: console=ttyS0,115200 interactive mindi.source=nfs://bob@server/x mindi.password-file=pw.txt',
+      'usb 1-1: New USB device found, idVendor=0627, idProduct=0001, bcdDevice= 0.00',
+      '{"disks":[{"name":"sda","bytes":1000}],"keymap":"de-latin1","ssh":{"hostKey":"SHA256:abc","keys":1}}',
+      'Loaded X.509 cert Build time autogenerated kernel key: 8963f707e289edc09df337a240938134371a5bb8',
+    ].join('\n');
+    expect(scrub(log)).toBe(log);
+  });
+
+  test('known secrets go wherever they stand, however they are written', () => {
+    const config = {
+      restore: { source: 'smb://bob:cor%2Crect%20"horse@server/x' },
+      environment: { RESTIC_PASSWORD: 'p\\q"r' },
+    };
+    const known = secretsIn(config);
+    const said = `login "cor,rect "horse" and ${encodeURIComponent('cor,rect "horse')}, ${Buffer.from('cor,rect "horse').toString('base64')}`;
+    expect(scrub(said, known)).toBe(`login "${REMOVED}" and ${REMOVED}, ${REMOVED}`);
+    expect(scrub('it is p\\q"r', known)).toBe(`it is ${REMOVED}`);
+    expect(scrubValue(config, known)).toEqual({
+      restore: { source: `smb://bob:${REMOVED}@server/x` },
+      environment: { RESTIC_PASSWORD: REMOVED },
+    });
+    expect(asWritten(['abc'])).toEqual(['YWJj']);
+  });
+
+  test('any text gives an answer', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 500 }),
+        (text) => typeof scrub(text, secretsIn(text)) === 'string',
+      ),
+      { numRuns: 40 },
+    );
+  });
+});
