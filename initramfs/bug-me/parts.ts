@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { parseBootParameters } from '../../contract/command-line.ts';
 import { READY_PREFIX, type ReadyReport } from '../../contract/report.ts';
 import { PATHS } from '../../contract/rescue-config.ts';

@@ -1,3 +1,4 @@
+import { bugMe } from './bug-me.ts';
 import { check } from './check.ts';
 import { log } from './log.ts';
 import { network } from './network.ts';
@@ -15,7 +16,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [check, log, network, restore, source, ssh, storage];
+const COMMANDS: readonly Command[] = [bugMe, check, log, network, restore, source, ssh, storage];
 
 /** Done by the shell script mindi itself, without the runtime's memory. */
 const MENU = { name: 'menu', about: 'bring the menu to this terminal' };

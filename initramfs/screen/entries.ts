@@ -1,4 +1,5 @@
 import { busybox } from '../process.ts';
+import { bugMeEntry } from './bug-me-entry.ts';
 import { checkEntry } from './check-entry.ts';
 import { keymapEntry } from './keymap-entry.ts';
 import { networkEntry } from './network-entry.ts';
@@ -54,6 +55,7 @@ export const ENTRIES: readonly Entry[] = [
   checkEntry,
   logEntry,
   shell,
+  bugMeEntry,
   reboot,
   poweroff,
 ];

@@ -10,8 +10,8 @@ import { BUSYBOX, busybox } from '../process.ts';
  */
 const REQUESTS = '/run/mindi/terminals';
 
-/** What the script does with its terminal afterwards: a shell, the log, or it asks again. */
-export type Word = 'shell' | 'log' | 'again';
+/** What the script does with its terminal afterwards: a shell, the log, a text it waits below, or it asks again. */
+export type Word = 'shell' | 'log' | 'text' | 'again';
 
 export interface Loan {
   /** Below /dev: `ttyS0`, `pts/0`. */

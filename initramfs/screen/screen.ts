@@ -2,7 +2,7 @@ import type { Consoles } from '../consoles.ts';
 import { log } from '../log.ts';
 import { type Choice, type Person, Unanswered } from '../person.ts';
 import { type Keyed, keyed, type Picture, wrap } from './layout.ts';
-import type { Loan } from './lending.ts';
+import type { Loan, Word } from './lending.ts';
 import { plainInput, plainMenu } from './plain.ts';
 import { input, menu, type Standing } from './questions.ts';
 import { Terminal } from './terminal.ts';
@@ -59,8 +59,8 @@ export class Screen implements Person {
     this.#pose?.(terminal);
   }
 
-  /** Gives a terminal back, for a shell or the log. */
-  release(terminal: Terminal, word: 'shell' | 'log'): void {
+  /** Gives a terminal back, for a shell, the log or a text. */
+  release(terminal: Terminal, word: Exclude<Word, 'again'>): void {
     this.#terminals.delete(terminal.name);
     terminal.giveBack(word);
   }

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PATHS } from '../../contract/rescue-config.ts';
 import { attribute } from '../devices.ts';
@@ -40,6 +40,28 @@ export async function liftGuard(devices: readonly string[], why: string): Promis
   }
 }
 
+/**
+ * Lets a device be written to as long as `work` takes; then the guard is back, where it was before.
+ * @throws GuardError, and what `work` throws
+ */
+export async function whileWritable<T>(device: string, why: string, work: () => Promise<T>): Promise<T> {
+  const before = new Set(lifted());
+  await liftGuard([device], why);
+  const added = new Set(lifted().filter((line) => !before.has(line)));
+  try {
+    return await work();
+  } finally {
+    writeFileSync(
+      WRITABLE,
+      lifted()
+        .map((line) => (added.has(line) ? '' : `${line}\n`))
+        .join(''),
+    );
+    await guardAll();
+    log(`the guard is back on ${device}`);
+  }
+}
+
 /** What is below comes first: nothing can be written to on a disk that is read-only. */
 async function lift(name: string): Promise<void> {
   for (const below of slaves(name)) await lift(below);
@@ -68,8 +90,12 @@ function remember(line: string): void {
 
 function remembered(name: string): boolean {
   const disk = diskOf(name);
-  const lines = existsSync(WRITABLE) ? readFileSync(WRITABLE, 'utf8').split('\n') : [];
+  const lines = lifted();
   return lines.includes(`${name} ${sequence(disk)}`) || lines.includes(`${disk} ${sequence(disk)} all`);
+}
+
+function lifted(): string[] {
+  return existsSync(WRITABLE) ? readFileSync(WRITABLE, 'utf8').split('\n').filter(Boolean) : [];
 }
 
 async function setReadOnly(name: string, readOnly: boolean): Promise<void> {
