@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fs from 'fs-extra';
 import type { Reason } from '../contract/manifest.ts';
@@ -75,7 +75,9 @@ export async function baseEntries(options: BaseOptions): Promise<Piece> {
     piece.entries.push({ type: 'char', path, major, minor, mode, ...own });
   }
   await addBusybox(piece, options.busybox);
-  madeFile(piece, PATHS.init, Buffer.from(await bundleInit()), WHY);
+  for (const [name, text] of await bundleInit()) {
+    madeFile(piece, join(dirname(PATHS.init), name), Buffer.from(text), WHY);
+  }
   madeFile(piece, '/usr/sbin/mindi-probe', await fs.readFile(PROBE), WHY, 0o755);
   await addSkeleton(piece);
   return { entries: arrange(piece.entries), contents: piece.contents };

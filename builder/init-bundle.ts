@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Plugin } from 'esbuild';
 import fs from 'fs-extra';
 import { MindiError, messageOf } from '../contract/error.ts';
+import { PATHS } from '../contract/rescue-config.ts';
 import { cached, hashOf } from './cache.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -10,25 +12,32 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Everything of ours the bundle could be made from. */
 const SOURCES = ['initramfs', 'contract', 'packages/node-kmod-deps/src'];
 
+/** Programs of the rescue system: the init, and beside it what is big and seldom needed, which it loads only then. */
+const PROGRAMS = {
+  [basename(PATHS.init)]: 'initramfs/main.ts',
+  'stick-config.cjs': 'initramfs/stick/config.ts',
+};
+
 /**
- * The TypeScript init as one CommonJS program that node and bun run. Node starts it faster than ES modules, and what is
- * imported dynamically lies in it but is run only then. The same sources give the same bytes; it is made again only when
- * one of them has changed.
+ * The TypeScript init as CommonJS programs that node and bun run, by file name. Node starts them faster than ES modules,
+ * and what is imported dynamically lies in them but is run only then. The same sources give the same bytes; they are made
+ * again only when one of them has changed.
  * @throws MindiError `init.bundle` when the sources do not fit together
  */
-export async function bundleInit(): Promise<string> {
-  const path = await cached('init', `${await sourcesHash()}.cjs`, async (temporary) => {
-    await fs.writeFile(temporary, await bundle());
+export async function bundleInit(): Promise<[name: string, text: string][]> {
+  const path = await cached('init', `${await sourcesHash()}.json`, async (temporary) => {
+    const texts = Object.entries(PROGRAMS).map(async ([name, entry]) => [name, await bundle(entry)]);
+    await fs.writeFile(temporary, JSON.stringify(await Promise.all(texts)));
   });
-  return readFile(path, 'utf8');
+  return JSON.parse(await readFile(path, 'utf8'));
 }
 
-async function bundle(): Promise<string> {
+async function bundle(entry: string): Promise<string> {
   const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       absWorkingDir: ROOT,
-      entryPoints: ['initramfs/main.ts'],
+      entryPoints: [entry],
       bundle: true,
       write: false,
       platform: 'node',
@@ -37,6 +46,7 @@ async function bundle(): Promise<string> {
       // Of Node's own modules too: require() spares the whole loader of ES modules.
       supported: { 'dynamic-import': false },
       conditions: ['source'],
+      plugins: [OTHER_PROGRAMS],
       // Names stay, for whoever reads the log of a crash.
       minifySyntax: true,
       minifyWhitespace: true,
@@ -52,6 +62,17 @@ async function bundle(): Promise<string> {
     });
   }
 }
+
+/** What is a program of its own is loaded from there. */
+const OTHER_PROGRAMS: Plugin = {
+  name: 'other programs',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const source = relative(ROOT, join(resolveDir, path));
+      const [name] = Object.entries(PROGRAMS).find(([, entry]) => entry === source) ?? [];
+      return kind === 'dynamic-import' && name ? { path: `./${name}`, external: true } : undefined;
+    }),
+};
 
 async function sourcesHash(): Promise<string> {
   const files = await Promise.all(SOURCES.map(typescriptFiles));
