@@ -38,7 +38,10 @@ export const SECRET_KINDS: readonly SecretKind[] = [
     pattern: /^untrusted comment: .*\r?\n(?:RWRTY0Iy|RWQAAEIy|RWRCS)[A-Za-z0-9+/]{60,}/m,
   },
   { name: 'a private key of GnuPG', pattern: /^(?:Key: )?\((?:\d+:)?(?:protected-|shadowed-)?private-key\b/m },
-  { name: 'a private key of WireGuard', pattern: /^\s*(?:PrivateKey|PresharedKey)\s*=\s*[A-Za-z0-9+/]{43}=\s*$/m },
+  {
+    name: 'a private key of WireGuard',
+    pattern: /^[ \t]*(?:PrivateKey|PresharedKey)[ \t]*=[ \t]*[A-Za-z0-9+/]{43}=[ \t]*\r?$/m,
+  },
   { name: 'a key of Borg', pattern: /^BORG_KEY [0-9a-f]{64}$/m },
   // The file's kind says it; its bytes are not text.
   {

@@ -6,55 +6,59 @@ export const REMOVED = '[removed]';
 /** Shorter ones are removed where they are told to be secrets, not wherever else these letters stand. */
 const SHORTEST_LITERAL = 4;
 
-/** Names of settings whose value is nobody else's business; not those that name a file with it. */
-const NAME = [
-  '[\\w.-]*(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|psk|credentials?|cookie|wep[_-]?key|wireless[_-]?key',
+/**
+ * Names of settings whose value is nobody else's business; not those that name a file with it. Nothing here repeats
+ * without a limit at more than one place: any text must be done in a time that grows with its length only.
+ */
+const WORD = [
+  '(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|psk|credentials?|cookie|wep[_-]?key|wireless[_-]?key',
   '|(?:api|access|account|private|preshared|encryption|master|session|shared|storage)[_-]?key(?:[_-]?id)?)',
-  '(?:[_-]?\\d+)?(?![\\w-]*file)[\\w-]*',
+  '(?:[_-]?\\d{1,3})?(?![\\w-]{0,40}file)[\\w-]{0,40}',
 ].join('');
+const NAME = `[\\w.-]{0,40}${WORD}`;
 const SECRET_NAME = new RegExp(`^${NAME}$`, 'i');
-const BEGUN = `(?<![\\w-])${NAME}`;
-const IS = `["'\\\\]*\\s*[:=]\\s*`;
+const IS = `["'\\\\]{0,4}\\s{0,9}[:=]\\s{0,9}`;
+const SCHEME = '[a-z][a-z0-9+.-]{0,20}:\\/\\/';
 
 /** A secret and what stands before it, which stays. */
 const RULES: readonly RegExp[] = [
   // PEM, OpenSSH and PGP; of one that is cut off nothing is left.
-  /(?<before>)(?<secret>-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$))/g,
+  /(?<before>)(?<secret>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$))/g,
   /(?<before>)(?<secret>PuTTY-User-Key-File-\d+:[\s\S]*?(?:\nPrivate-MAC: .*|$))/g,
   /(?<before>)(?<secret>BORG_KEY [0-9a-f]{64}\s[A-Za-z0-9+/=\s]*)/g,
   // scheme://user:password@server; a password may hold anything that is no blank. A quote at the end of a JSON text is none.
-  /(?<before>[a-z][a-z0-9+.-]*:\/\/[^\s:/?#"@]*:)(?<secret>(?:[^\s"]|"(?![,:}\]\s]))+)(?=@)/gi,
+  new RegExp(`(?<before>${SCHEME}[^\\s:/?#"@]{0,99}:)(?<secret>(?:[^\\s"]|"(?![,:}\\]\\s])){1,500})(?=@)`, 'gi'),
   // A token instead of a user.
-  /(?<before>[a-z][a-z0-9+.-]*:\/\/)(?<secret>[^\s:/?#"@]{20,})(?=@)/gi,
+  new RegExp(`(?<before>${SCHEME})(?<secret>[^\\s:/?#"@]{20,500})(?=@)`, 'gi'),
   // dracut's netroot=iscsi:user:password@server:…
-  /(?<before>\biscsi:)(?!\/\/)(?<secret>[^\s"@]*:[^\s"]*)(?=@)/gi,
+  /(?<before>\biscsi:)(?!\/\/)(?<secret>[^\s"@:]{0,99}:[^\s"]{0,500})(?=@)/gi,
   // Presigned addresses and the like.
-  /(?<before>[a-z][a-z0-9+.-]*:\/\/[^\s"?]*\?)(?<secret>[^\s"#]+)/gi,
+  new RegExp(`(?<before>${SCHEME}[^\\s"?]{0,2000}\\?)(?<secret>[^\\s"#]+)`, 'gi'),
   // HTTP's headers.
-  /(?<before>\b(?:proxy-)?authorization["'\\]*\s*[:=]\s*)(?<secret>\S.*)/gi,
-  /(?<before>\b(?:set-)?cookie["'\\]*\s*:\s*)(?<secret>\S.*)/gi,
-  /(?<before>\b(?:bearer|basic)\s+)(?<secret>[\w.~+/-]{8,}=*)/gi,
+  /(?<before>\b(?:proxy-)?authorization["'\\]{0,4}\s{0,9}[:=]\s{0,9})(?<secret>\S.*)/gi,
+  /(?<before>\b(?:set-)?cookie["'\\]{0,4}\s{0,9}:\s{0,9})(?<secret>\S.*)/gi,
+  /(?<before>\b(?:bearer|basic)\s{1,9})(?<secret>[\w.~+/-]{8,}=*)/gi,
   // Options of programs: --password x, curl -u user:x, sshpass -p x; ifupdown's wpa-psk x.
-  new RegExp(`(?<before>--?${NAME}[ \\t]+)(?<secret>\\S+)`, 'gi'),
-  /(?<before>(?:^|\s)(?:-u|--user)[ =][^\s:]+:)(?<secret>\S+)/gm,
-  /(?<before>\bsshpass\s+-p\s*)(?<secret>\S+)/g,
-  /(?<before>\b(?:wpa-(?:psk|passphrase|password)|wep-?key\d?|wireless-key\d?|wpa_passphrase\s+\S+)[ \t]+)(?<secret>\S.*)/gi,
-  /(?<before>\bkey\s+s:)(?<secret>\S+)/gi,
+  new RegExp(`(?<before>(?<![\\w-])--?${NAME}[ \\t]{1,9})(?<secret>\\S+)`, 'gi'),
+  /(?<before>(?:^|\s)(?:-u|--user)[ =][^\s:]{1,99}:)(?<secret>\S+)/gm,
+  /(?<before>\bsshpass\s{1,9}-p\s{0,9})(?<secret>\S+)/g,
+  /(?<before>\b(?:wpa-(?:psk|passphrase|password)|wep-?key\d?|wireless-key\d?|wpa_passphrase\s{1,9}\S{1,99})[ \t]{1,9})(?<secret>\S.*)/gi,
+  /(?<before>\bkey\s{1,9}s:)(?<secret>\S+)/gi,
   // initscripts' KEY= and KEY_1= of a wireless card.
   /(?<before>^KEY(?:_?\d)?=)(?<secret>\S.*)/gm,
   // A line of its own: all that follows. Lines of our log begin with the time.
   new RegExp(
-    `(?<before>^(?:\\[[^\\]\\n]*\\])?[ \\t|>-]*(?:export[ \\t]+|set[ \\t]+)?["']?${NAME}["']?[ \\t]*[:=][ \\t]*)(?<secret>\\S.*)`,
+    `(?<before>^(?:\\[[^\\]\\n]{0,40}\\])?[ \\t|>-]{0,40}(?:export[ \\t]{1,9}|set[ \\t]{1,9})?["']?${NAME}["']?[ \\t]{0,9}[:=][ \\t]{0,9})(?<secret>\\S.*)`,
     'gim',
   ),
   // "name=a value with blanks", as the kernel's command line has it.
   new RegExp(`(?<before>["']${NAME}=)(?<secret>[^"'\\n]+)`, 'gi'),
   // name="value", "name": "value", and the same in a JSON text in a JSON text.
   new RegExp(
-    `(?<before>${BEGUN}${IS})(?<secret>"(?:[^"\\\\\\n]|\\\\.)+"|'[^'\\n]+'|\\\\"(?:(?!\\\\")[^\\n])+\\\\")`,
+    `(?<before>${WORD}${IS})(?<secret>"(?:[^"\\\\\\n]|\\\\.){1,999}"|'[^'\\n]{1,999}'|\\\\"(?:(?!\\\\")[^\\n]){1,999}\\\\")`,
     'gi',
   ),
-  new RegExp(`(?<before>${BEGUN}${IS})(?!\\\\?["']?\\[removed\\]\\\\?["']?(?:[\\s,;&})\\]]|$))(?<secret>\\S+)`, 'gi'),
+  new RegExp(`(?<before>${WORD}${IS})(?!\\\\?["']?\\[removed\\]\\\\?["']?(?:[\\s,;&})\\]]|$))(?<secret>\\S+)`, 'gi'),
 ];
 
 /** What is a secret wherever it stands. */

@@ -158,7 +158,7 @@ describe('mindi bug-me', () => {
         `printf '${KEY}\\n' >/var/log/other.log`,
         "echo '<4>token=Planted-5' >/dev/kmsg",
         "sh -c 'sleep 999; : --password Planted-6' & true",
-      ].join('\n'),
+      ].join('; '),
     );
     const said = await shell(machine, `mindi bug-me http://bob:Planted-8@10.0.2.2:${port()}/reports/; echo $?`);
     const [path = '', archive = Buffer.alloc(0)] = [...sent][0] ?? [];
@@ -199,7 +199,7 @@ describe('mindi bug-me', () => {
   test('onto a stick, and onto the medium: this file and nothing else, and the guard is back', async () => {
     const [own, stick] = report.sticks.map(({ device }) => device);
     const third = ['/dev/sda', '/dev/sdb', '/dev/sdc'].find((one) => one !== stick && !own?.startsWith(one));
-    const state = `cat /run/mindi/writable; for d in ${own} ${third}; do blockdev --getro $d; done; grep -E '${own}|${third}' /proc/mounts`;
+    const state = `cat /run/mindi/writable 2>/dev/null; for d in ${own} ${third}; do blockdev --getro $d; done; grep -E '${own}|${third}' /proc/mounts`;
     const before = await shell(machine, state);
     expect(before).toMatch(/^1\n1\n/);
     expect(await shell(machine, `mindi bug-me usb:${third} --json`)).toContain(` on the USB stick ${third}"`);

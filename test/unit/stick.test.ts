@@ -105,7 +105,7 @@ kernel: auto
         expect(problems.length === 0 || config === PROFILE).toBe(true);
         for (const one of problems) expect(one).toMatch(/^mindi\/config\.yaml/);
       }),
-      { numRuns: 40 },
+      { numRuns: 25 },
     );
   });
 });
