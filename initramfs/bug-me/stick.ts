@@ -89,11 +89,11 @@ async function mountAndWrite(
 }
 
 async function remounted(place: string, work: () => void): Promise<void> {
-  await mount(['-o', 'remount,rw', place]);
+  await mount(['-o', 'remount,rw,nodev,nosuid', place]);
   try {
     work();
   } finally {
-    await mount(['-o', 'remount,ro', place]);
+    await mount(['-o', 'remount,ro,nodev,nosuid', place]);
   }
 }
 

@@ -1,10 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import type { RescueConfig } from '../../contract/rescue-config.ts';
+import type { Boot } from '../../initramfs/boot.ts';
+import { restore } from '../../initramfs/steps/restore.ts';
+import { stick } from '../../initramfs/steps/stick.ts';
 import { applyStickConfig } from '../../initramfs/stick/config.ts';
+import { findStickFolders } from '../../initramfs/stick/folder.ts';
+
+vi.mock('../../initramfs/stick/folder.ts', () => ({ findStickFolders: vi.fn(async () => []) }));
 
 let work: Scratch;
 beforeAll(async () => {
@@ -105,7 +111,29 @@ kernel: auto
         expect(problems.length === 0 || config === PROFILE).toBe(true);
         for (const one of problems) expect(one).toMatch(/^mindi\/config\.yaml/);
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
+});
+
+test('no stick is looked at when the profile says so', async () => {
+  const boot = { config: { ...PROFILE, stick: false }, parameters: { mode: null }, mode: 'expert', sticks: [] };
+  await stick.run(boot as unknown as Boot);
+  expect(findStickFolders).not.toHaveBeenCalled();
+  boot.config.stick = true;
+  await stick.run({ ...boot, consoles: { write() {} } } as unknown as Boot);
+  expect(findStickFolders).toHaveBeenCalledOnce();
+});
+
+test('nothing is restored without asking where a config.yaml is wrong', async () => {
+  const boot = {
+    ...{ mode: 'nuke', config: { ...PROFILE, stage2: null }, medium: null, trusted: null, problems: [] as string[] },
+    parameters: { check: false, onFail: null },
+    consoles: { write() {} },
+    sticks: [{ device: '/dev/sdb1', files: ['config.yaml'], config: false }],
+  };
+  await restore.run(boot as unknown as Boot);
+  expect(boot.problems).toEqual([
+    'Nothing is restored: mindi/config.yaml on /dev/sdb1 is wrong, and may have said something else.',
+  ]);
 });
