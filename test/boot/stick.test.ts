@@ -188,11 +188,6 @@ describe('mindi bug-me', () => {
     expect(await shell(machine, `mindi bug-me http://10.0.2.2:${port()}/full/; echo $?`)).toMatch(
       /The report cannot be sent to http:\/\/10.*: the server says 507 .*\nCheck the address .*\n1$/,
     );
-    if (process.env.MINDI_SHOT) {
-      await shell(machine, "(printf '\\033[H\\033[J'; time mindi bug-me --screen) >/dev/tty1");
-      await machine.screenshot(process.env.MINDI_SHOT);
-      console.log(await shell(machine, 'time mindi bug-me /tmp; ls -l /tmp; df /tmp /run; free -m'));
-    }
     expect(await shell(machine, 'bug-me </dev/null; echo $?')).toMatch(
       /Nobody is asked in this mode: Where shall .*\n1$/,
     );

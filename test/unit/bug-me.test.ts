@@ -55,7 +55,7 @@ describe('the summary of a report', () => {
         for (const row of rows) expect([...row].length).toBeLessThanOrEqual(79);
         if (qrText(some) !== '') expect(scanned(rows.join('\n'))).toBe(qrText(some));
       }),
-      { numRuns: 4 },
+      { numRuns: 3 },
     );
   });
 });
