@@ -7,7 +7,7 @@ import type { Packed } from './packer.ts';
 /** Milliseconds a writer waits for another one. */
 const PATIENCE = 600_000;
 /** KiB of memory a connection keeps of the file. */
-const CACHE = 4096;
+const CACHE = 2048;
 
 /** Opens the catalog of a set that is being written; several threads may at once. */
 export function openCatalog(path: string): DatabaseSync {
@@ -80,7 +80,8 @@ function recordMembers(catalog: DatabaseSync, packed: readonly Packed[]): void {
 }
 
 export function recordTroubles(catalog: DatabaseSync, failures: readonly Failure[]): void {
-  const insert = insertInto(catalog, 'troubles', 3);
+  // find and tar may both tell of one.
+  const insert = catalog.prepare('INSERT OR IGNORE INTO troubles VALUES (?, ?, ?)');
   for (const { path, trouble, detail } of failures) insert.run(Buffer.from(path, 'latin1'), trouble, detail);
 }
 

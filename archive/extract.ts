@@ -6,7 +6,7 @@ import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from 
 import { rows } from './catalog.ts';
 import { setFlags } from './flags.ts';
 import { FrameReader, piecesOf } from './frames.ts';
-import { above, below, type MemberRow, shownPath } from './selection.ts';
+import { above, below, CONTENTS_OF, type MemberRow, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 import { ancestors } from './units.ts';
 import { unquoted } from './walk.ts';
@@ -167,12 +167,7 @@ class Extraction {
       this.result.files += 1;
       return;
     }
-    const [source] = rows<MemberRow>(
-      this.#set.catalog,
-      'SELECT * FROM members WHERE path = ? AND type != ?',
-      member.target,
-      'link',
-    );
+    const [source] = rows<MemberRow>(this.#set.catalog, CONTENTS_OF, member.target);
     if (!source)
       return void this.result.failed.push(`${shownPath(member.path)} is a link to a file the set does not have`);
     await this.#contents(source, path, member.path);

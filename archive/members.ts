@@ -6,7 +6,8 @@ import { BLOCK, HEADERS_LIMIT, readHeader, type TarHeader } from '../contract/ta
 import { unquoted } from './walk.ts';
 import { Window } from './window.ts';
 
-const WINDOW = 4 << 20;
+/** Of this thread; one list is read at a time. */
+const window = new Window(2 << 20);
 
 const ARGUMENTS = [
   '--create',
@@ -51,7 +52,7 @@ export async function readMembers(list: Buffer, visitor: Visitor): Promise<Failu
   try {
     tar.stdin.end(list);
     const expected = new Expected(list);
-    const window = new Window(tar.stdout, WINDOW);
+    window.open(tar.stdout);
     for (let header = await next(window); header; header = await next(window)) {
       await visitor.member(header, expected.find(header.path), window);
     }

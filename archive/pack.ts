@@ -5,8 +5,9 @@ import { MindiError, type MindiErrorOptions } from '../contract/error.ts';
 import type { WorkerAnswer, WorkerSettings } from './pack-worker.ts';
 import type { Unit } from './units.ts';
 
-/** Each takes some 35 MB of memory. */
 const MOST_WORKERS = 4;
+/** MiB of a thread's heap: with more to spend V8 collects garbage late. */
+const MEMORY = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 48 };
 
 interface Hears {
   progress: (files: number, bytes: number) => void;
@@ -22,7 +23,10 @@ export async function pack(
   const numbers = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const workers: Worker[] = [];
   const begin = () => {
-    const worker = new Worker(new URL('./pack-worker.ts', import.meta.url), { workerData: { ...settings, numbers } });
+    const worker = new Worker(new URL('./pack-worker.ts', import.meta.url), {
+      workerData: { ...settings, numbers },
+      resourceLimits: MEMORY,
+    });
     workers.push(worker);
     return worker;
   };

@@ -25,6 +25,9 @@ export interface MemberRow {
   slices: number;
 }
 
+/** What a hard link is a link to, by its path. */
+export const CONTENTS_OF = "SELECT * FROM members WHERE path = ? AND type != 'link'";
+
 export interface Condition {
   /** For WHERE. */
   sql: string;

@@ -15,7 +15,7 @@ export interface Unit {
 }
 
 /** So that what a unit's members need in memory stays small. */
-const MOST_MEMBERS = 16_384;
+const MOST_MEMBERS = 8192;
 /** PATH_MAX of Linux, without the NUL. */
 const LONGEST_PATH = 4095;
 

@@ -6,7 +6,7 @@ import { readHeader } from '../contract/tar.ts';
 import { rows } from './catalog.ts';
 import { FrameReader, piecesOf } from './frames.ts';
 import { dataSum, type Piece } from './packer.ts';
-import { type MemberRow, shownPath } from './selection.ts';
+import { CONTENTS_OF, type MemberRow, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 import { fileSum } from './volumes.ts';
 
@@ -78,13 +78,22 @@ function* damagedIn(set: ArchiveSet, archive: number): Generator<VerifyResult['d
       ...[archive, archive],
     );
     for (const member of members) {
-      const pieces = piecesOf(set, member).filter((piece) => piece.archive === archive);
-      const whole = member.slices === 1 ? isWhole(reader, member) : pieces.every((piece) => isReadable(reader, piece));
-      if (!whole) yield { path: shownPath(member.path), type: member.type, archive };
+      if (!isWholeIn(set, reader, member, archive)) yield { path: shownPath(member.path), type: member.type, archive };
     }
   } finally {
     reader.close();
   }
+}
+
+/** A hard link is made anew: it is as whole as what it is a link to. */
+function isWholeIn(set: ArchiveSet, reader: FrameReader, member: MemberRow, archive: number): boolean {
+  if (member.type === 'link') {
+    const [target] = rows<MemberRow>(set.catalog, CONTENTS_OF, member.target);
+    return target !== undefined && isWholeIn(set, reader, target, archive);
+  }
+  if (member.slices === 1) return isWhole(reader, member);
+  const pieces = piecesOf(set, member).filter((piece) => piece.archive === archive);
+  return pieces.every((piece) => isReadable(reader, piece));
 }
 
 /** Whether a member's headers are its own and its data have its hash. */

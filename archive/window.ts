@@ -6,10 +6,16 @@ export class Window {
   /** Where the bytes not taken begin and end. */
   start = 0;
   end = 0;
-  readonly #source: AsyncIterator<Buffer>;
+  #source: AsyncIterator<Buffer> | undefined;
 
-  constructor(source: Readable, size: number) {
+  constructor(size: number) {
     this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  /** Forgets what it has and takes from this stream. */
+  open(source: Readable): void {
+    this.start = 0;
+    this.end = 0;
     this.#source = source[Symbol.asyncIterator]();
   }
 
@@ -20,7 +26,7 @@ export class Window {
   /** Waits for `length` bytes; false when the stream ends before. */
   async fill(length: number): Promise<boolean> {
     while (this.length < length) {
-      const { done, value } = await this.#source.next();
+      const { done, value } = (await this.#source?.next()) ?? { done: true };
       if (done) return false;
       this.#room(Math.max(value.length, length - this.length));
       this.end += value.copy(this.bytes, this.end);

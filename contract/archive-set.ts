@@ -61,5 +61,5 @@ export const CATALOG_SCHEMA = `
   CREATE TABLE slices (
     member INTEGER, number INTEGER, archive INTEGER, start INTEGER, length INTEGER, PRIMARY KEY (member, number)
   ) WITHOUT ROWID;
-  CREATE TABLE troubles (path BLOB, trouble TEXT, detail TEXT);
+  CREATE TABLE troubles (path BLOB, trouble TEXT, detail TEXT, PRIMARY KEY (path, trouble)) WITHOUT ROWID;
 `;

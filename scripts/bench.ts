@@ -1,5 +1,6 @@
 import { scratch } from '../builder/scratch.ts';
 import { MindiError } from '../contract/error.ts';
+import { benchArchive } from './bench/archive.ts';
 import { benchBoot } from './bench/boot.ts';
 import { type Bench, benchBuild, benchSize, benchWarm, newBench } from './bench/build.ts';
 import { benchDrivers } from './bench/drivers.ts';
@@ -21,6 +22,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<void>> = {
   write: benchWrite,
   boot: benchBoot,
   drivers: benchDrivers,
+  archive: benchArchive,
 };
 
 const asked = process.argv.slice(2);

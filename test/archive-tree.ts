@@ -28,11 +28,20 @@ export function makeTree(folder: string): void {
 
 /** Differences between two trees, by rsync and by mtree, which know nothing of mindi. */
 export function treeDifferences(one: string, other: string): string {
-  const rsync = ['-naHAXci', '--delete', '--numeric-ids', `${one}/`, `${other}/`];
+  const options = ['-naHAXci', '--delete', '--numeric-ids', `${one}/`, `${other}/`];
+  const rsync = execFileSync('rsync', options, { maxBuffer: MOST }).toString('latin1');
+  const [was, is] = [specification(one), specification(other)];
+  const lines = [...was.filter((line) => !is.includes(line)), ...is.filter((line) => !was.includes(line))];
+  return rsync + lines.join('\n');
+}
+
+const MOST = 1 << 26;
+
+/** Two of these are compared as text: mtree itself cannot read back some names it writes. */
+function specification(folder: string): string[] {
   const keys = 'flags,gid,uid,link,mode,nlink,size,time,type,device';
-  const spec = execFileSync('mtree', ['-c', '-k', keys, '-p', one], { maxBuffer: 1 << 26 });
-  const differing = execFileSync('bash', ['-c', 'mtree -p "$0" || true', other], { input: spec }).toString();
-  return execFileSync('rsync', rsync, { maxBuffer: 1 << 26 }).toString() + differing;
+  const text = execFileSync('mtree', ['-c', '-k', keys, '-p', folder], { maxBuffer: MOST }).toString('latin1');
+  return text.split('\n').filter((line) => !/^#\s+(user|machine|tree|date):/.test(line));
 }
 
 export const SETTINGS: Omit<ArchiveSettings, 'include' | 'directory'> = {
