@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -66,6 +69,29 @@ describe('a web server', () => {
     const source = await http.open(on(server, 'web01?sig=a%2Bb&x=1'), context);
     expect(String(await buffer(await source.read('etc/a b')))).toBe('/web01/etc/a%20b?sig=a%2Bb&x=1');
     expect(source.name).not.toContain('sig');
+  });
+
+  test('whose certificate nobody vouches for is told so, with what to do', async () => {
+    const words = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-subj',
+      '/CN=x',
+    ];
+    const pem = execFileSync('openssl', [...words, '-keyout', '-'], { encoding: 'utf8', stdio: 'pipe' });
+    const secure = createSecureServer({ key: pem, cert: pem }).listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    const { port } = secure.address() as AddressInfo;
+    await expect(http.open(new URL(`https://127.0.0.1:${port}/`), context)).rejects.toMatchObject({
+      message: expect.stringContaining('its certificate is signed by itself alone'),
+      hint: expect.stringContaining('network.authorities'),
+    });
+    secure.close();
   });
 
   test('that refuses or has nothing is a sentence', async () => {
