@@ -59,7 +59,7 @@ export async function archive(settings: ArchiveSettings, teller: ArchiveTeller):
     teller.step('read');
     await readAll(run, settings, teller);
     teller.step('finish');
-    return await finish(run, settings);
+    return await finish(run, settings, teller);
   } catch (error) {
     throw storageProblem(error, settings.directory) ?? error;
   }
@@ -157,7 +157,7 @@ function whereTo({ starts, pseudo }: Roots) {
 }
 
 /** The catalog onto the last volume, sums and README onto all; then the set gets its name. */
-async function finish(run: Run, settings: ArchiveSettings): Promise<ArchiveResult> {
+async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTeller): Promise<ArchiveResult> {
   const { catalog, folder, volumes } = run;
   const [counted] = rows<{ files: number; bytes: number | null }>(
     catalog,
@@ -180,6 +180,8 @@ async function finish(run: Run, settings: ArchiveSettings): Promise<ArchiveResul
   await compressFile(join(folder, OPEN_CATALOG), join(folder, CATALOG));
   await rm(join(folder, OPEN_CATALOG));
   const { size } = await stat(join(folder, CATALOG));
+  if (settings.volume !== null && size > settings.volume)
+    note(`the catalog has ${size} bytes: the last volume is bigger than archive.volume says`);
   volumes.place(CATALOG, size, await fileSum(join(folder, CATALOG)));
   await volumes.seal({ format: 1, set: run.id, machine: hostname(), created: run.created }, sums);
   if (existsSync(run.final))

@@ -36,6 +36,8 @@ export async function pack(
     await Promise.all(Array.from({ length: count }, () => work(begin, units, hears)));
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
+    // After a failure find may still be at work.
+    await units.return(undefined);
   }
 }
 

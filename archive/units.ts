@@ -43,22 +43,30 @@ export async function* unitsOf(
   const builder = new UnitBuilder(settings.include);
   const linked = start('sort', ['--zero-terminated', '--buffer-size=32M', `--temporary-directory=${limits.scratch}`]);
   const tagged = tagsOf(settings.excludeTagged);
-  for await (const files of found) {
-    let links = '';
-    for (const file of files) {
-      if (tagged(file) || !canBeArchived(file, limits, tell)) continue;
-      if (file.links > 1 && file.type !== 'd') links += linkRecord(file);
-      else builder.add(file);
-      if (builder.isFull(limits.bytes)) yield builder.take();
+  try {
+    for await (const files of found) {
+      let links = '';
+      for (const file of files) {
+        if (tagged(file) || !canBeArchived(file, limits, tell)) continue;
+        if (file.links > 1 && file.type !== 'd') links += linkRecord(file);
+        else builder.add(file);
+        if (builder.isFull(limits.bytes)) yield builder.take();
+      }
+      if (links && !linked.stdin.write(links, 'latin1')) await drained(linked.stdin);
     }
-    if (links && !linked.stdin.write(links, 'latin1')) await drained(linked.stdin);
+    linked.stdin.end();
+    yield* linkedUnits(linked.stdout, builder, limits);
+    const { exitCode, stderr } = await linked.ended;
+    if (exitCode !== 0)
+      throw new MindiError(`sort failed: ${stderr.trim()}`, {
+        code: 'archive.sort',
+        where: limits.scratch,
+        exitCode: 1,
+      });
+    if (builder.length > 0) yield builder.take();
+  } finally {
+    linked.kill();
   }
-  linked.stdin.end();
-  yield* linkedUnits(linked.stdout, builder, limits);
-  const { exitCode, stderr } = await linked.ended;
-  if (exitCode !== 0)
-    throw new MindiError(`sort failed: ${stderr.trim()}`, { code: 'archive.sort', where: limits.scratch, exitCode: 1 });
-  if (builder.length > 0) yield builder.take();
 }
 
 async function* linkedUnits(sorted: AsyncIterable<Buffer>, builder: UnitBuilder, limits: Limits): AsyncGenerator<Unit> {

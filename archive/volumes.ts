@@ -71,13 +71,6 @@ export class Volumes {
     renameSync(join(folder, name), join(folder, volumeName(this.count), name));
   }
 
-  /** Bytes free on the last volume. */
-  get room(): number {
-    return this.#options.limit === null
-      ? Number.POSITIVE_INFINITY
-      : this.#options.limit - this.#used - RESERVE_FOR_ARCHIVE;
-  }
-
   /** Writes what tells about each volume, and makes sure that all is on the disk. */
   async seal(volume: Omit<Volume, 'number' | 'of' | 'previous'>, sums: ReadonlyMap<string, string>): Promise<void> {
     let previous: string | null = null;
@@ -113,7 +106,10 @@ async function flush(folder: string): Promise<void> {
 async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
-    await file.sync();
+    // Some servers' file systems cannot do it for directories.
+    await file.sync().catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EINVAL' && error.code !== 'EBADF') throw error;
+    });
   } finally {
     await file.close();
   }

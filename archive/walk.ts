@@ -35,12 +35,18 @@ export async function* walk(settings: ArchiveSettings, roots: Roots, own: string
   find.stdin.end();
   let rest = '';
   let last = '';
-  for await (const chunk of find.stdout) {
-    const records = (rest + (chunk as Buffer).toString('latin1')).split('\0');
-    rest = records.pop() ?? '';
-    const found = records.map(parseFound);
-    last = found.at(-1)?.path ?? last;
-    yield found;
+  let whole = false;
+  try {
+    for await (const chunk of find.stdout) {
+      const records = (rest + (chunk as Buffer).toString('latin1')).split('\0');
+      rest = records.pop() ?? '';
+      const found = records.map(parseFound);
+      last = found.at(-1)?.path ?? last;
+      yield found;
+    }
+    whole = true;
+  } finally {
+    if (!whole) find.kill();
   }
   const { exitCode, stderr } = await find.ended;
   for (const line of stderr.split('\n').filter(Boolean)) {

@@ -40,6 +40,7 @@ const TITLES: Record<Check['need'], string> = {
   kernel: 'For kernels from packages',
   boot: 'For mindi boot',
   netboot: 'For the medium netboot and mindi serve',
+  archive: 'For mindi archive and extract',
   medium: 'Taken onto the medium when they are here',
 };
 

@@ -14,7 +14,7 @@ export function extractCommand(): Command {
   return new Command('extract')
     .description('restore files of a set of `mindi archive`')
     .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
-    .argument('[path...]', 'files and directories as `mindi list` shows them; none: all')
+    .argument('[path...]', 'files and directories, with all below them; none: all')
     .option('--to <directory>', 'below it files come with their full paths', '.')
     .option('--overwrite', 'replace files that are there')
     .option('--json', 'print the answer as JSON')

@@ -213,6 +213,41 @@ export const PROVISIONS: readonly Provision[] = [
     purpose: 'DHCP and TFTP of `mindi serve`',
     packages: { ...same('dnsmasq'), debian: 'dnsmasq-base' },
   },
+  {
+    name: 'tar',
+    programs: ['tar'],
+    need: 'archive',
+    purpose: 'GNU tar reads and restores files',
+    packages: same('tar'),
+  },
+  {
+    name: 'find',
+    programs: ['find'],
+    need: 'archive',
+    purpose: 'GNU find walks the file systems; xargs',
+    packages: same('findutils'),
+  },
+  {
+    name: 'lsattr',
+    programs: ['lsattr'],
+    need: 'archive',
+    purpose: 'flags of immutable files; chattr sets them again',
+    packages: { ...same('e2fsprogs'), alpine: 'e2fsprogs-extra' },
+  },
+  {
+    name: 'lzop',
+    programs: ['lzop'],
+    need: 'archive',
+    purpose: 'archives compressed by lzo',
+    packages: same('lzop'),
+  },
+  {
+    name: 'xz',
+    programs: ['xz'],
+    need: 'archive',
+    purpose: 'archives compressed by xz',
+    packages: { ...same('xz'), debian: 'xz-utils' },
+  },
   ...MEDIUM_TOOLS,
 ];
 

@@ -8,7 +8,7 @@ export type PackageNames = Partial<Record<Distro, string>>;
  * builds need it where the kernel comes from a package. `boot`: `mindi boot` needs it. `medium`: goes onto the medium
  * when it is here.
  */
-export type Need = 'build' | 'usb' | 'netboot' | 'kernel' | 'boot' | 'medium';
+export type Need = 'build' | 'usb' | 'netboot' | 'kernel' | 'boot' | 'archive' | 'medium';
 
 export interface Provision {
   /** What people call it. */
