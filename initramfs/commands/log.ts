@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseBootParameters } from '../../contract/command-line.ts';
 import { reason } from '../reasons.ts';
-import { readFrom, sendNew } from '../remote/follow-log.ts';
+import { cleanLog, sendNew } from '../remote/follow-log.ts';
 import { type LogReceiver, logReceiver } from '../remote/log-receiver.ts';
 import { readRescueConfig } from '../rescue-config.ts';
 import type { Command } from './index.ts';
@@ -35,7 +35,7 @@ async function runLog(words: readonly string[]): Promise<number> {
   return (await Promise.all(sent)).every(Boolean) ? 0 : 1;
 }
 
-const sendAll = (receiver: LogReceiver) => receiver.send(readFrom(0));
+const sendAll = (receiver: LogReceiver) => receiver.send(cleanLog());
 
 /** Returns whether it worked. */
 async function tell(receiver: LogReceiver, send: (receiver: LogReceiver) => Promise<unknown>): Promise<boolean> {

@@ -1,6 +1,8 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, watch, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PATHS } from '../../contract/rescue-config.ts';
+import { knownSecrets } from '../bug-me/parts.ts';
+import { scrub } from '../bug-me/scrub.ts';
 import { reason } from '../reasons.ts';
 import type { LogReceiver } from './log-receiver.ts';
 
@@ -44,16 +46,31 @@ export async function followLog(receiver: LogReceiver, outcome: Outcome): Promis
 /** Sends what is new. Returns false where nothing is. */
 export async function sendNew(receiver: LogReceiver): Promise<boolean> {
   const sent = alreadySent(receiver);
-  const text = readFrom(receiver.whole ? 0 : sent);
-  const end = (receiver.whole ? 0 : sent) + text.length;
-  if (end <= sent) return false;
-  await receiver.send(text);
-  writeFileSync(sentFile(receiver), String(end));
+  const news = readFrom(sent);
+  if (news.length === 0) return false;
+  await receiver.send(receiver.whole ? cleanLog() : withoutSecrets(news));
+  writeFileSync(sentFile(receiver), String(sent + news.length));
   return true;
 }
 
+/** How much of the log was read into `clean`: it is long, and secrets are looked for slowly. */
+let cleaned = 0;
+let clean = Buffer.alloc(0);
+
+/** All of the log, without secrets. */
+export function cleanLog(): Buffer {
+  const news = readFrom(cleaned);
+  cleaned += news.length;
+  clean = Buffer.concat([clean, withoutSecrets(news)]);
+  return clean;
+}
+
+function withoutSecrets(text: Buffer): Buffer {
+  return Buffer.from(scrub(text.toString(), knownSecrets()));
+}
+
 /** Whole lines of the log from a byte on. */
-export function readFrom(start: number): Buffer {
+function readFrom(start: number): Buffer {
   const file = openSync(PATHS.log, 'r');
   try {
     const bytes = Buffer.alloc(Math.max(0, statSync(PATHS.log).size - start));

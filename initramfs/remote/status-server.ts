@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
-import { READY_PREFIX } from '../../contract/report.ts';
+import { READY_PREFIX, type ReadyReport } from '../../contract/report.ts';
 import type { Boot } from '../boot.ts';
+import { knownSecrets } from '../bug-me/parts.ts';
+import { scrub, scrubValue } from '../bug-me/scrub.ts';
 import { readyReport } from '../report.ts';
 import { facts } from '../screen/facts.ts';
 import { sourceText } from '../screen/source-entry.ts';
@@ -57,14 +59,15 @@ function lookNowAndThen(boot: Boot): () => Status {
   let looked = 0;
   return () => {
     if (status && performance.now() - looked < FRESH) return status;
-    const report = readyReport(boot);
     const { config, consoles } = boot;
+    const known = knownSecrets();
+    const report = scrubValue(readyReport(boot), known) as ReadyReport;
     looked = performance.now();
     status = {
       config,
       report,
       facts: facts(report, { config, source: sourceText(boot, null) }),
-      lately: consoles.lately.filter((text) => !text.trim().startsWith(READY_PREFIX)),
+      lately: consoles.lately.filter((text) => !text.trim().startsWith(READY_PREFIX)).map((text) => scrub(text, known)),
     };
     return status;
   };

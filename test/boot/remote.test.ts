@@ -25,6 +25,8 @@ let report: ReadyReport;
 let ports: { ssh: number; page: number; put: number };
 /** What the machine's web server was given, by path. */
 const given = new Map<string, string>();
+/** And with which logins. */
+const logins = new Set<string>();
 let logServer: HttpServer;
 /** What its syslog servers heard. */
 const heard = { udp: '', tcp: '' };
@@ -71,7 +73,7 @@ beforeAll(async () => {
   const { media } = await build(await loadProfile(at('lab.yaml')), at('lab'));
   const files = await takeKernel(media[0]?.path ?? '', work.path);
   ports = { ssh: await freePort(), page: await freePort(), put: await freePort() };
-  const logs = [`http://10.0.2.2:${ports.put}/logs/`, ...(await serveSyslog())].map(
+  const logs = [`http://ops:hunter22@10.0.2.2:${ports.put}/logs/`, ...(await serveSyslog())].map(
     (address) => `mindi.log=${address}`,
   );
   const forward = (from: number, to: number) => `hostfwd=tcp:127.0.0.1:${from}-:${to}`;
@@ -178,10 +180,12 @@ describe('remote hands', () => {
     await machine.waitForText(/PROBLEM: The log cannot be sent to http:\S+\.log: it refuses connections/, PATIENCE);
     logServer = createHttpServer(async (request, response) => {
       given.set(request.url ?? '', await text(request));
+      logins.add(request.headers.authorization ?? '');
       response.writeHead(201).end();
     }).listen(ports.put, '127.0.0.1');
     await machine.waitForText(/the log is sent to http:\/\/10\.0\.2\.2:/, PATIENCE);
     expect(await until('the log', wholeLog)).toMatch(/^\[[\d.]+\] shim: Linux version [\s\S]*mindi: ready \{/);
+    expect([...logins]).toEqual([`Basic ${Buffer.from('ops:hunter22').toString('base64')}`]);
     await ssh("echo '[1.0] a late word' >>/var/log/mindi.log");
     await until('what was added', () => wholeLog()?.includes('a late word'));
     expect(wholeLog()?.match(/PROBLEM: The log cannot be sent/g)).toHaveLength(1);
@@ -193,6 +197,10 @@ describe('remote hands', () => {
       expect(heard[way]).toMatch(/^<14>1 \d{4}-\S+Z mindi mindi - - - shim: Linux version .*\n/);
       expect(heard[way]).toMatch(/^<12>1 \S+ mindi mindi - - - PROBLEM: The log cannot be sent/m);
       expect(heard[way].match(/init started/g)).toHaveLength(1);
+    }
+    for (const log of [wholeLog() ?? '', heard.udp, heard.tcp]) {
+      expect(log).toContain('command line: ');
+      expect(log).not.toContain('hunter22');
     }
     const place = `http://10.0.2.2:${ports.put}/once.log`;
     expect(await ssh(`mindi log ${place}`)).toBe(`The log was sent to ${place}.`);
