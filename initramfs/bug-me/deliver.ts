@@ -4,7 +4,7 @@ import type { Context } from '../boot.ts';
 import { put, Untrusted } from '../http.ts';
 import { reason } from '../reasons.ts';
 import { BugMeError } from './error.ts';
-import { findSticks, type Stick, writeToStick, writeWhole } from './stick.ts';
+import { findSticks, type Stick, whyNot, writeToStick, writeWhole } from './stick.ts';
 
 /** Seconds without a byte after which a web server is given up. */
 const STALL = 60;
@@ -64,7 +64,7 @@ function writeFile(place: string, name: string, bytes: Uint8Array): string {
     return path;
   } catch (error) {
     throw new BugMeError(
-      `The report cannot be written to ${path}: ${reason(error as Error)}.`,
+      `The report cannot be written to ${path}: ${whyNot(error as Error)}.`,
       'Write it to /tmp, a stick or a server.',
     );
   }

@@ -6,7 +6,6 @@ import { attribute } from '../devices.ts';
 import { mountedAt, unmount } from '../mount.ts';
 import { busybox, complaint } from '../process.ts';
 import { firstBytes } from '../reading.ts';
-import { reason } from '../reasons.ts';
 import { sizeText } from '../size-text.ts';
 import { disks, isUsb } from '../sources/block-devices.ts';
 import { CARRIER } from '../sources/places.ts';
@@ -19,6 +18,18 @@ const PLACE = '/run/mindi/bug-me';
 const WRITTEN_TO = ['vfat', 'exfat', 'ext4'];
 /** Where the rescue system itself has a stick mounted. */
 const OWN = [PATHS.medium, PATHS.carrier];
+
+/** What the system says when it cannot be written to, for people. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'it is full',
+  EROFS: 'it is write-protected',
+  EIO: 'it cannot be written to: it may be damaged, or was pulled out',
+};
+
+/** Why a file could not be written. */
+export function whyNot({ code = '', message }: NodeJS.ErrnoException): string {
+  return REASONS[code] ?? message;
+}
 
 /** A USB stick the report can be put on. */
 export interface Stick {
@@ -66,7 +77,7 @@ export async function writeToStick(
     if (error instanceof BugMeError) throw error;
     const hint = 'Choose another stick, send it over the network, or show it on the screen.';
     const message = (error as Error).message;
-    throw new BugMeError(error instanceof GuardError ? message : `${stick.device}: ${reason(error as Error)}.`, hint);
+    throw new BugMeError(error instanceof GuardError ? message : `${stick.device}: ${whyNot(error as Error)}.`, hint);
   }
 }
 

@@ -17,7 +17,7 @@ const BLOCKS = { '00': ' ', '01': '▄', '10': '▀', '11': '█' } as const;
 /** White on black whatever the terminal's colours are. */
 const COLOURS = ['\x1b[1;37;40m', '\x1b[0m'] as const;
 
-/** What somebody far away asks first, the most telling last where there is room for all. */
+/** What somebody far away asks first, the most telling first: a code holds only the beginning. */
 export function summaryLines(
   { name, generator, machine, created }: Pick<RescueConfig, 'name' | 'generator' | 'machine' | 'created'>,
   report: ReadyReport | null,
@@ -29,11 +29,11 @@ export function summaryLines(
     medium,
     `Linux ${report.kernel} ${report.mode} ${report.memory.available}/${report.memory.total} MiB`,
     `medium ${report.medium ?? 'NOT FOUND'}${report.trusted === false ? ' NOT TRUSTED' : ''}`,
-    `disks ${report.disks.map((disk) => `${disk.name} ${sizeText(disk.bytes)} ${disk.driver}`).join(', ') || 'none'}`,
-    `network ${report.nics.map((nic) => [nic.name, nic.driver, ...nic.addresses].join(' ')).join(', ') || 'none'}`,
     ...(report.source?.failure ? [`source: ${report.source.failure}`] : []),
     ...missingLines(report).map((line) => `missing: ${line}`),
     ...problems.map((sentence) => `problem: ${sentence}`),
+    `disks ${report.disks.map((disk) => `${disk.name} ${sizeText(disk.bytes)} ${disk.driver}`).join(', ') || 'none'}`,
+    `network ${report.nics.map((nic) => [nic.name, nic.driver, ...nic.addresses].join(' ')).join(', ') || 'none'}`,
   ];
 }
 

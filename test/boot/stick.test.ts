@@ -88,11 +88,15 @@ beforeAll(async () => {
   work = await scratch('test');
   await makeStick('two', { ...STICK, 'other.kmap': execFileSync('loadkeys', ['-q', '-b', 'de-latin1']) });
   await makeStick('three', {});
+  await makeStick('full', {});
+  await writeFile(at('big'), '');
+  await truncate(at('big'), (8 << 20) - 90_000);
+  run('mcopy', '-i', at('full.img'), at('big'), '::');
   await makeMedium();
   await serve();
   machine = await startMachine({
     direct: { ...(await takeKernel(medium.path, work.path)), append: `${CONSOLES} wifi.psk=Planted-2` },
-    drives: [`${medium.path}:usb`, `${at('two.img')}:usb`, `${at('three.img')}:usb`],
+    drives: [`${medium.path}:usb`, `${at('two.img')}:usb`, `${at('three.img')}:usb`, `${at('full.img')}:usb-ehci`],
   });
   report = await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
@@ -197,13 +201,17 @@ describe('mindi bug-me', () => {
   });
 
   test('onto a stick, and onto the medium: this file and nothing else, and the guard is back', async () => {
-    const [own, stick] = report.sticks.map(({ device }) => device);
-    const third = ['/dev/sda', '/dev/sdb', '/dev/sdc'].find((one) => one !== stick && !own?.startsWith(one));
-    const state = `cat /run/mindi/writable 2>/dev/null; for d in ${own} ${third}; do blockdev --getro $d; done; grep -E '${own}|${third}' /proc/mounts`;
+    const own = report.medium;
+    const third = await shell(machine, 'findfs LABEL=THREE');
+    const full = await shell(machine, 'findfs LABEL=FULL');
+    const state = `cat /run/mindi/writable 2>/dev/null; for d in ${own} ${third} ${full}; do blockdev --getro $d; done; grep -E '${own}|${third}|${full}' /proc/mounts`;
     const before = await shell(machine, state);
-    expect(before).toMatch(/^1\n1\n/);
+    expect(before).toMatch(/^1\n1\n1\n/);
     expect(await shell(machine, `mindi bug-me usb:${third} --json`)).toContain(` on the USB stick ${third}"`);
     expect(await shell(machine, `mindi bug-me usb:${own}`)).toContain(` on the USB stick ${own}.`);
+    expect(await shell(machine, `mindi bug-me usb:${full}; echo $?`)).toMatch(
+      /^\/dev\/sd.: it is full\.\nChoose another stick, .*\n1$/m,
+    );
     expect(await shell(machine, state)).toBe(before);
     expect(await shell(machine, `dd if=/dev/zero of=${third} count=1 conv=fsync`)).toContain('not permitted');
   });
@@ -212,8 +220,8 @@ describe('mindi bug-me', () => {
     machine.type('mindi menu\r');
     await waitForScreen(machine, /w {2}Something is wrong/, PATIENCE);
     machine.type('w');
-    await waitForScreen(machine, /Where shall the report go\?[\s\S]*3 {2}USB stick/, PATIENCE);
-    machine.type('4');
+    await waitForScreen(machine, /Where shall the report go\?[\s\S]*4 {2}USB stick/, PATIENCE);
+    machine.type('5');
     const screen = await waitForScreen(machine, 'Enter goes back', PATIENCE);
     expect(screen.split('\n').length).toBeLessThanOrEqual(24);
     expect(screen).toMatch(/medium \/dev\/sd/);
@@ -238,7 +246,9 @@ describe('mindi bug-me', () => {
       expect(names, image).toHaveLength(all);
       for (const name of names) await unpacked(execFileSync('mtype', ['-i', image, name]));
     }
-    expect(run('mdir', '-b', '-i', at('three.img'), '::').trim().split('\n')).toHaveLength(1);
-    run('fsck.vfat', '-n', at('three.img'));
+    for (const name of ['three.img', 'full.img']) {
+      expect(run('mdir', '-b', '-i', at(name), '::').trim().split('\n'), name).toHaveLength(1);
+      run('fsck.vfat', '-n', at(name));
+    }
   });
 });

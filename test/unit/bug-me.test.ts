@@ -22,11 +22,11 @@ describe('the summary of a report', () => {
       'mindi 4.0.0 web made 2026-11-24 for web01',
       'Linux 6.1.0-56-amd64 nuke 300/488 MiB',
       'medium NOT FOUND NOT TRUSTED',
-      'disks sda 500.0 GB ahci',
-      'network eth0 e1000e 10.0.2.15/24',
       'source: The server is away.',
       'problem: The first.',
       'problem: The second.',
+      'disks sda 500.0 GB ahci',
+      'network eth0 e1000e 10.0.2.15/24',
     ]);
     expect(summaryLines(CONFIG, null)).toEqual([
       'mindi 4.0.0 web made 2026-11-24 for web01',
@@ -38,7 +38,7 @@ describe('the summary of a report', () => {
     const page = summaryPage(summaryLines(CONFIG, REPORT));
     expect(page).toMatch(/\x1b\[0m medium NOT FOUND NOT TRUSTED\n/);
     expect(scanned(page.replaceAll(/\x1b\[[\d;]*m/g, ''))).toBe(
-      'MINDI 4.0.0 WEB MADE 2026-11-24 FOR WEB01 / LINUX 6.1.0-56-AMD64 NUKE 300/488 MIB / MEDIUM NOT FOUND NOT TRUSTED / DISKS SDA 500.0 GB AHCI / NETWORK ETH0 E1000E 10.0.2.15/24 / SOURCE: THE SERVER',
+      'MINDI 4.0.0 WEB MADE 2026-11-24 FOR WEB01 / LINUX 6.1.0-56-AMD64 NUKE 300/488 MIB / MEDIUM NOT FOUND NOT TRUSTED / SOURCE: THE SERVER IS AWAY. / PROBLEM: THE FIRST. / PROBLEM: THE SECOND. / DISKS',
     );
   });
 

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -83,6 +83,14 @@ kernel: auto
     expect((await apply(Buffer.from([0x72, 0, 0x3a]))).problems).toEqual([
       'mindi/config.yaml: this is a binary file, not a settings file',
     ]);
+  });
+
+  test('the example in the medium’s README.txt holds', async () => {
+    const readme = await readFile(join(import.meta.dirname, '../../templates/usb-readme.txt'), 'utf8');
+    const [example = ''] = /^ {2}restore:\n( {2}.*\n)+/m.exec(readme) ?? [];
+    const { config, problems } = await apply(example.replaceAll(/^ {2}/gm, ''));
+    expect(problems).toEqual([]);
+    expect(config).toMatchObject({ restore: { mode: 'expert' }, network: { ip: ['dhcp'] }, keymap: 'de-latin1' });
   });
 
   test('any bytes give an answer', async () => {
