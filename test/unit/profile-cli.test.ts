@@ -51,6 +51,14 @@ describe('mindi schema', () => {
       }
     }
   });
+
+  test("with --stick that of a stick's config.yaml", async () => {
+    const { exitCode, stdout } = await mindi('schema', '--stick');
+    expect(exitCode).toBe(0);
+    const validate = new Ajv2020({ allowUnionTypes: true }).compile(JSON.parse(stdout));
+    expect(validate({ restore: { mode: 'expert' }, network: { ip: 'dhcp' } })).toBe(true);
+    expect(validate({ kernel: 'auto' })).toBe(false);
+  });
 });
 
 describe('mindi new', () => {
