@@ -11,10 +11,19 @@ export interface S3Server {
   stop(): void;
 }
 
-/** An S3 server (s3rver) on 127.0.0.1, for anybody and for S3_KEY, that keeps its objects in `folder`. */
-export async function serveS3(folder: string, buckets: readonly string[], port = 0): Promise<S3Server> {
+/**
+ * An S3 server (s3rver) on 127.0.0.1, for anybody and for S3_KEY, that keeps its objects in `folder`.
+ * @param tls with this key and certificate; clients of Minio's library (restic) send what s3rver understands only so
+ */
+export async function serveS3(
+  folder: string,
+  buckets: readonly string[],
+  port = 0,
+  tls: { key: string; certificate: string } | null = null,
+): Promise<S3Server> {
   const program = resolve(import.meta.dirname, '../node_modules/s3rver/bin/s3rver.js');
-  const words = ['-d', folder, '-a', '127.0.0.1', '-p', `${port}`, '--no-vhost-buckets'];
+  const place = ['-d', folder, '-a', '127.0.0.1', '-p', `${port}`, '--no-vhost-buckets'];
+  const words = [...place, ...(tls ? ['--key', tls.key, '--cert', tls.certificate] : [])];
   const server = spawn(process.execPath, [
     program,
     ...words,

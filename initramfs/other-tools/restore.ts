@@ -72,7 +72,10 @@ async function openOwnSource(work: Work): Promise<void> {
 
 async function isWanted({ words, person }: Work, storage: StorageContext): Promise<boolean> {
   const { found, missing } = await findTarget(storage);
-  const targets = found.map(({ entry, device }) => `${described(entry)} on ${device.device}`);
+  const targets = [
+    ...found.map(({ entry, device }) => `${described(entry)} on ${device.device}`),
+    ...(mountedAt(PATHS.target) ? [`what is mounted under ${PATHS.target}`] : []),
+  ];
   const question = [
     `${words[0]} will write to this machine's disks${targets.length > 0 ? `: ${targets.join(', ')}` : ''}.`,
     ...missing.map(({ why }) => why),

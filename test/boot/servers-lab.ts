@@ -41,7 +41,7 @@ async function main([folder = '', image = '', kernel = '', initrd = '', append =
   mkdirSync(work);
   addUsers(work);
   await serveSmb(share, work);
-  const hostKey = await serveSsh(join(folder, 'key'), work);
+  const { hostKey } = await serveSsh(join(folder, 'key'), work);
   await serveWeb(share, folder, work);
   await serveIscsi(share, work);
   const s3 = await serveS3(join(work, 's3'), ['backups'], 9000);

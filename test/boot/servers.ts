@@ -62,13 +62,21 @@ valid users = anna
   await listening(445);
 }
 
-/** Returns the fingerprint of its key. `key` lets root in. */
-export async function serveSsh(key: string, work: string): Promise<string> {
+export interface SshServer {
+  /** Fingerprint of its key. */
+  hostKey: string;
+  /** The key itself, as known_hosts has it. */
+  publicKey: string;
+  stop(): void;
+}
+
+/** `key` lets root in. */
+export async function serveSsh(key: string, work: string, port = 22): Promise<SshServer> {
   mkdirSync('/run/sshd', { recursive: true });
   const host = join(work, 'ssh_host_ed25519_key');
   sh('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', host]);
   writeFileSync(join(work, 'authorized_keys'), readFileSync(`${key}.pub`));
-  const config = `ListenAddress 127.0.0.1
+  const config = `ListenAddress 127.0.0.1:${port}
 HostKey ${host}
 AuthorizedKeysFile ${work}/authorized_keys
 StrictModes no
@@ -79,9 +87,13 @@ PidFile none
 Subsystem sftp internal-sftp
 `;
   writeFileSync(join(work, 'sshd.conf'), config);
-  spawn('/usr/sbin/sshd', ['-D', '-f', join(work, 'sshd.conf')], { stdio: 'ignore' });
-  await listening(22);
-  return sh('ssh-keygen', ['-lf', `${host}.pub`]).split(' ')[1] ?? '';
+  const server = spawn('/usr/sbin/sshd', ['-D', '-f', join(work, 'sshd.conf')], { stdio: 'ignore' });
+  await listening(port);
+  return {
+    hostKey: sh('ssh-keygen', ['-lf', `${host}.pub`]).split(' ')[1] ?? '',
+    publicKey: readFileSync(`${host}.pub`, 'utf8'),
+    stop: () => void server.kill('SIGKILL'),
+  };
 }
 
 /**
@@ -160,7 +172,8 @@ export function passwordStick(path: string, work: string): void {
   sh('mcopy', ['-i', path, join(work, 'password'), '::mindi/password']);
 }
 
-async function listening(port: number): Promise<void> {
+/** Waits until something listens at that port of 127.0.0.1. */
+export async function listening(port: number): Promise<void> {
   for (let tenths = 0; tenths < 10 * PATIENCE; tenths += 1) {
     const socket = connect(port, '127.0.0.1');
     const there = await new Promise((resolve) => {

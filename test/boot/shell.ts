@@ -7,13 +7,13 @@ export const CONSOLES = 'console=tty0 console=ttyS0,115200';
 let asked = 0;
 
 /** Types a command on the serial console and gives what it printed. */
-export async function shell(machine: Machine, command: string): Promise<string> {
+export async function shell(machine: Machine, command: string, patience = PATIENCE): Promise<string> {
   asked += 1;
   const [begin, end] = [`begin-${asked}`, `end-${asked}`];
   // The quotes keep the echo of what is typed from looking like what is printed.
   machine.type(`echo 'begin'-${asked}; ${command}; echo 'end'-${asked}\r`);
   const said = new RegExp(`^${begin}\\n([\\s\\S]*?)^${end}$`, 'm');
-  return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), PATIENCE);
+  return machine.waitFor(command, (text) => said.exec(text)?.[1]?.trim(), patience);
 }
 
 /** Waits for words that come after what is on the console now. */
