@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { PATHS, type RescueConfig, type RestoreMode } from '../contract/rescue-config.ts';
 import { mountedAt } from './mount.ts';
 import { SOURCE } from './sources/places.ts';
+import { NO_UDEV } from './storage/context.ts';
 
 /** What a restore is told of. */
 export interface Facts {
@@ -10,8 +11,8 @@ export interface Facts {
   medium: string | null;
 }
 
-/** As on any system; programs of this machine's own may be in /usr/local. */
-const USUAL = { HOME: '/root', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin' };
+/** As in a shell of the rescue system; programs of this machine's own may be in /usr/local. */
+const USUAL = { HOME: '/root', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin', ...NO_UDEV };
 
 /**
  * Variables that scripts and another tool's restore command get: the contract of docs/other-backup-tools.md. Those of the
