@@ -115,7 +115,7 @@ describe('scrubbing', () => {
         for (const word of stays) expect(clean).toContain(word);
         expect(scrub(clean)).toBe(clean);
       }),
-      { numRuns: 12 },
+      { numRuns: 40 },
     );
   });
 
@@ -149,10 +149,10 @@ describe('scrubbing', () => {
   test('any text gives an answer', () => {
     fc.assert(
       fc.property(
-        fc.string({ unit: 'binary', maxLength: 500 }),
+        fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes).toString()),
         (text) => typeof scrub(text, secretsIn(text)) === 'string',
       ),
-      { numRuns: 12 },
+      { numRuns: 40 },
     );
   });
 });
