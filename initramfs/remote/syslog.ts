@@ -12,8 +12,8 @@ export interface Connection {
 
 export type Connect = (host: string, port: number) => Connection;
 
-/** Milliseconds a server may take to answer a connection, and an error to come back after something was sent. */
-const CONNECT_LIMIT = 10_000;
+/** Milliseconds a server may take to answer or to take something, and an error to come back after something was sent. */
+const ANSWER_LIMIT = 10_000;
 const ERROR_COMES = 250;
 /** Bytes of a message: what every server takes and one UDP datagram may have. */
 const LONGEST = 8192;
@@ -80,6 +80,7 @@ export const tcp: Connect = (host, port) => {
         failed.reject(error instanceof Error ? error : new Error('the server closed the connection'));
       };
       socket.on('error', gone).on('close', gone);
+      const late = setTimeout(() => gone(noAnswer()), ANSWER_LIMIT);
       try {
         const lines = messages.map((one) => `${one}\n`).join('');
         const written = called((done) => socket.write(lines, done));
@@ -88,6 +89,7 @@ export const tcp: Connect = (host, port) => {
         socket.destroy();
         throw error;
       } finally {
+        clearTimeout(late);
         socket.off('error', gone).off('close', gone);
       }
     },
@@ -95,10 +97,10 @@ export const tcp: Connect = (host, port) => {
 };
 
 async function connectTcp(host: string, port: number): Promise<Socket> {
-  const socket = createConnection({ host, port, timeout: CONNECT_LIMIT });
+  const socket = createConnection({ host, port, timeout: ANSWER_LIMIT });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once('connect', resolve).once('error', reject);
-  socket.once('timeout', () => reject(new Error(`no answer within ${CONNECT_LIMIT / 1000} seconds`)));
+  socket.once('timeout', () => reject(noAnswer()));
   try {
     await promise;
   } catch (error) {
@@ -112,6 +114,8 @@ async function connectTcp(host: string, port: number): Promise<Socket> {
     .unref()
     .resume();
 }
+
+const noAnswer = () => new Error(`no answer within ${ANSWER_LIMIT / 1000} seconds`);
 
 /** What tells by a callback that it is done. */
 function called(start: (done: (error?: Error | null) => void) => void): Promise<void> {
