@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import fs from 'fs-extra';
@@ -53,7 +54,7 @@ export async function forgetUnused(): Promise<void> {
   for (const name of await fs.readdir(directory)) {
     const path = join(directory, name);
     const kept = name.endsWith('.json') ? path.slice(0, -'.json'.length) : path;
-    const facts = await stat(kept).catch(() => undefined);
+    const facts = statSync(kept, { throwIfNoEntry: false });
     if (!facts || facts.mtimeMs < oldest) await fs.remove(path);
   }
 }
