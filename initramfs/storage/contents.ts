@@ -4,6 +4,8 @@ import { diskOf } from './block-devices.ts';
 
 /** Seconds a disk may take: it may have to spin up. One that takes longer is not asked for anything again. */
 const LIMIT = 20;
+/** Seconds all of them together may take before each is asked for itself. */
+const LIMIT_FOR_ALL = 6;
 
 /** Disks that did not answer, by the kernel's names. */
 const silent = new Set<string>();
@@ -30,12 +32,12 @@ type Answer = [device: string, content: Content];
 /** All at once, because a process takes longer than a disk; where that takes too long one of them hangs. */
 async function askAll(devices: readonly StorageDevice[]): Promise<Answer[]> {
   if (devices.length === 0) return [];
-  const all = await ask(devices);
+  const all = await ask(devices, LIMIT_FOR_ALL);
   if (all !== null) return all;
   const byDisk = [...Map.groupBy(devices, ({ name }) => diskOf(name))];
   const answers = await Promise.all(
     byDisk.map(async ([disk, some]) => {
-      const answer = await ask(some);
+      const answer = await ask(some, LIMIT);
       if (answer === null) silent.add(disk);
       return answer ?? [];
     }),
@@ -43,13 +45,13 @@ async function askAll(devices: readonly StorageDevice[]): Promise<Answer[]> {
   return answers.flat();
 }
 
-/** Null when there was no answer in time. */
-async function ask(devices: readonly StorageDevice[]): Promise<Answer[] | null> {
+/** Null when there was no answer in `limit` seconds. */
+async function ask(devices: readonly StorageDevice[], limit: number): Promise<Answer[] | null> {
   const blkid = findProgram('blkid');
   if (!blkid) return [];
   // With -p it would stop at the first device that holds nothing.
   const words = ['-c', '/dev/null', '-o', 'export', ...devices.map(({ device }) => device)];
-  const { code, stdout } = await run(blkid, words, { limit: LIMIT });
+  const { code, stdout } = await run(blkid, words, { limit });
   return code === 124 ? null : parseBlkid(stdout);
 }
 
