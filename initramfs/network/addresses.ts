@@ -5,7 +5,7 @@ import { type Context, tell } from '../boot.ts';
 import { attribute } from '../devices.ts';
 import { busybox, complaint } from '../process.ts';
 import { type Card, cardsFor, named, setKernel, setLink, waitUntil } from './cards.ts';
-import { askByDhcp6, hasDhcp6 } from './dhcp6.ts';
+import { askByDhcp6, askRouter, hasDhcp6 } from './dhcp6.ts';
 import { askForLease, endLease, type Lease } from './lease.ts';
 
 /** Milliseconds a card may take to appear (one on USB is found in the background), and to find its switch. */
@@ -68,7 +68,11 @@ const DHCP: Method = {
 const ADVERTISEMENTS: Method = {
   says: 'asking for an IPv6 router',
   whose: 'IPv6 router',
-  ask: (context, nic) => solicit(context, nic, GLOBAL),
+  ask: async (context, nic) => {
+    const lease = await solicit(context, nic, GLOBAL);
+    if (lease) await askRouter(nic);
+    return lease;
+  },
 };
 const DHCP6: Method = {
   says: 'asking for an IPv6 address by DHCPv6',

@@ -23,3 +23,12 @@ export async function askByDhcp6(nic: string): Promise<boolean> {
   const { code } = await run(DHCPCD, words, { limit: 2 * LIMIT });
   return code === 0;
 }
+
+/** Takes the name servers that the card's IPv6 router advertises (RFC 8106); the kernel heeds the rest of what it says. */
+export async function askRouter(nic: string): Promise<void> {
+  if (!hasDhcp6()) return;
+  mkdirSync(STATE, { recursive: true });
+  // As a test, so that it says what it heard and changes nothing.
+  const words = ['-6', '-T', '--nodhcp6', '-t', String(LIMIT), '-f', '/dev/null', '-c', SCRIPT, nic];
+  await run(DHCPCD, words, { limit: 2 * LIMIT });
+}

@@ -61,14 +61,15 @@ const SCENARIOS: Record<string, Scenario> = {
       'ip=[2001:db8:1::5]:::64:web01:lan0:none nameserver=10.1.0.53',
       'ip=52-54-00-00-00-03:auto6',
       'bond=bond0:52-54-00-00-00-04,52-54-00-00-00-05:mode=active-backup,miimon=100',
-      'vlan=vlan5:bond0 ip=10.3.0.5:::24::bond0:none ip=vlan5:dhcp',
+      'vlan=vlan5:bond0 ip=10.3.0.5:::24::bond0:none ip=bond0:dhcp6 ip=vlan5:dhcp',
       'mindi.ntp=10.1.0.1 mindi.source=nfs://10.1.0.1/backup ping=2',
     ].join(' '),
     prepare: () => {
       port('lan', '10.1.0.1/24', '2001:db8:1::1/64');
       port('six', '2001:db8:2::1/64');
-      dnsmasq('six', '--enable-ra', '--dhcp-range=2001:db8:2::,ra-only');
-      port('native', '10.3.0.1/24');
+      dnsmasq('six', '--enable-ra', '--dhcp-range=2001:db8:2::,ra-only', dns6('2001:db8:2::53'));
+      port('native', '10.3.0.1/24', '2001:db8:3::1/64');
+      dnsmasq('native', '--enable-ra', '--dhcp-range=2001:db8:3::100,2001:db8:3::1ff,64,1h', dns6('2001:db8:3::53'));
       port('five', '10.5.0.1/24');
       trunkSwitch();
       dnsmasq('five', '--dhcp-range=10.5.0.50,10.5.0.60,1h');
@@ -162,6 +163,8 @@ function dnsmasq(nic: string, ...more: string[]): void {
   const server = spawn('dnsmasq', [...own, ...more], { stdio: ['ignore', 'ignore', 'inherit'] });
   process.on('exit', () => server.kill());
 }
+
+const dns6 = (address: string) => `--dhcp-option=option6:dns-server,[${address}]`;
 
 /** A switch whose first two ports are a trunk (802.1Q); this kernel need have no VLANs for that. */
 function trunkSwitch(): void {

@@ -16,6 +16,7 @@ let files: { kernel: string; initrd: string };
 const PROFILE = `name: lab
 extends: minimal
 drivers: { sets: [virtio], include: [net-pf-10, net-pf-17, bonding, 8021q, loop] }
+tools: { sets: [base], include: [dhcpcd] }
 `;
 
 beforeAll(async () => {
@@ -43,7 +44,7 @@ const differs = (clock = '') => Math.abs(Number(clock) - Date.now() / 1000);
 const WRONG_CLOCK = expect.stringMatching(/^The machine's clock says 2001-01-01T/);
 
 describe('the network', () => {
-  test('DHCP, static, IPv6, a bond and a VLAN on it, by names and hardware addresses, on one machine', async () => {
+  test('DHCP, static, IPv6, DHCPv6, name servers of a router, a bond and a VLAN on it, by names and hardware addresses, on one machine', async () => {
     const { report, text, said } = await lab('words');
     // The source's server is there, to be pinged; it serves nothing.
     expect(report.problems).toEqual([WRONG_CLOCK, expect.stringMatching(/^Port 2049 of the server 10\.1\.0\.1 /)]);
@@ -53,6 +54,7 @@ describe('the network', () => {
       ['lan0', 'inet6 2001:db8:1::5/64'],
       ['eth2', 'inet6 2001:db8:2:0:5054:ff:fe00:3/64'],
       ['bond0', 'inet 10.3.0.5/24'],
+      ['bond0', 'inet6 2001:db8:3::1[0-9a-f]{2}/128'],
       ['vlan5', 'inet 10.5.0.'],
     ])
       expect(said.addresses).toMatch(new RegExp(`^\\d+: ${nic}\\s+${address}`, 'm'));
@@ -60,7 +62,9 @@ describe('the network', () => {
     for (const address of ['10.1.0.5', '2001:db8:1::5', '10.3.0.5'])
       expect(said[address]).toContain('1 packets received');
     expect(said.bond).toMatch(/Mode: fault-tolerance \(active-backup\)[\s\S]*Interface: eth3[\s\S]*Interface: eth4/);
-    expect(said.resolver).toMatch(/^nameserver 10\.1\.0\.53\nnameserver 10\.0\.2\.3$/);
+    // As told, by DHCPv6, by DHCP, and by the router's advertisement.
+    const servers = ['10.1.0.53', '2001:db8:3::53', '10.0.2.3', '2001:db8:2::53'];
+    expect(said.resolver).toBe(servers.map((server) => `nameserver ${server}`).join('\n'));
     expect(said.host).toBe('web01');
     expect(text).toContain('10.1.0.1 answers, ping 1 of 2');
     expect(text).toMatch(/clock: 20\S+, as 10\.1\.0\.1 says/);
