@@ -23,7 +23,7 @@ const HELP = `mindi storage                    shows disks, arrays, volumes, fil
 mindi storage up                 starts arrays and volumes that appeared since
 mindi storage unlock DEVICE      unlocks LUKS, and starts what is in it
   --keyfile FILE                 with the key in that file instead of a passphrase
-mindi storage writable DEVICE    lets it be written to: until then every disk is read-only
+mindi storage writable DEVICE…   lets them be written to: until then every disk is read-only
   --yes                          without asking back
 `;
 
@@ -38,15 +38,14 @@ type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositi
 
 async function runStorage(words: readonly string[]): Promise<number> {
   const { values, positionals } = parse(words);
-  const [verb = 'show', device] = positionals;
-  const known = ['show', 'up'].includes(verb) ? !device : ['unlock', 'writable'].includes(verb) && device;
-  if (!values || values.help || !known) {
+  const [verb = 'show', ...names] = positionals;
+  if (!values || values.help || !fits(verb, names.length)) {
     (values?.help ? process.stdout : process.stderr).write(HELP);
     return values?.help ? 0 : 2;
   }
   const context = commandContext();
   try {
-    return await act(context, verb, device ?? '', values);
+    return await act(context, verb, names, values);
   } catch (error) {
     if (!(error instanceof Unanswered || error instanceof GuardError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -54,6 +53,12 @@ async function runStorage(words: readonly string[]): Promise<number> {
   } finally {
     context.modules.rest();
   }
+}
+
+/** Whether so many devices go with that. */
+function fits(verb: string, devices: number): boolean {
+  if (verb === 'show' || verb === 'up') return devices === 0;
+  return verb === 'writable' ? devices > 0 : verb === 'unlock' && devices === 1;
 }
 
 function parse(words: readonly string[]): { values: Values | null; positionals: string[] } {
@@ -65,7 +70,7 @@ function parse(words: readonly string[]): { values: Values | null; positionals: 
   }
 }
 
-async function act(context: Context, verb: string, name: string, values: Values): Promise<number> {
+async function act(context: Context, verb: string, names: readonly string[], values: Values): Promise<number> {
   const storage = storageContext(context);
   if (verb === 'up') await bringStorageUp(storage);
   const { devices, silent } = await lookAtStorage(storage.excluded);
@@ -74,14 +79,23 @@ async function act(context: Context, verb: string, name: string, values: Values)
     process.stdout.write(values.json ? `${JSON.stringify({ devices, silent })}\n` : `${lines.join('\n')}\n`);
     return 0;
   }
-  const device = devices.find((one) => one.device === name || `/dev/${one.name}` === name);
-  if (!device) {
-    process.stderr.write(`There is no ${name} here; mindi storage shows what there is.\n`);
-    return 1;
+  const named = names.map((name) => devices.find((one) => one.device === name || `/dev/${one.name}` === name) ?? name);
+  let worst = 0;
+  for (const device of named) {
+    const code =
+      typeof device === 'string'
+        ? tellAbsent(device)
+        : verb === 'unlock'
+          ? await unlockDevice(context, storage, device, values.keyfile ?? null)
+          : await letWrite(context, storage, device, values.yes === true);
+    worst = Math.max(worst, code);
   }
-  return verb === 'unlock'
-    ? unlockDevice(context, storage, device, values.keyfile ?? null)
-    : letWrite(context, storage, device, values.yes === true);
+  return worst;
+}
+
+function tellAbsent(name: string): number {
+  process.stderr.write(`There is no ${name} here; mindi storage shows what there is.\n`);
+  return 1;
 }
 
 function storageContext({ modules, parameters }: Context): StorageContext {

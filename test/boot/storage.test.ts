@@ -17,7 +17,7 @@ const SIZES = [96, 96, 64, 64, 64, 96, 96, 64, 32, 128, 128, 320, 64, 64];
 
 /** What a machine would have built on its disks. The last but one leaves every journal dirty and the arrays marked in use. */
 const BUILD = [
-  'export IMSM_NO_PLATFORM=1; for d in vda vdb vdc vdd vde vdf vdg vdh vdi vdj vdk vdl sda sdb; do mindi storage writable /dev/$d --yes; done',
+  'export IMSM_NO_PLATFORM=1; mindi storage writable /dev/vd? /dev/sd? --yes',
   'for d in a b; do echo ,,fd | sfdisk -q /dev/vd$d; done; ls /dev/vda1 /dev/vdb1',
   'mdadm --create /dev/md0 --run --homehost=web1 --name=0 -l1 -n2 /dev/vda1 /dev/vdb1 && mkfs.ext4 -q /dev/md0',
   'mdadm --create /dev/md1 --run --homehost=web1 --name=1 -l1 -n2 /dev/vdc missing; mkfs.ext4 -q /dev/md1',
@@ -30,7 +30,7 @@ const BUILD = [
   'cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 /dev/vdi key; cryptsetup open --key-file key /dev/vdi c2; mkfs.ext4 -q /dev/mapper/c2',
   'modprobe btrfs; mkfs.btrfs -q -L pair /dev/vdj /dev/vdk; mkfs.xfs -q /dev/vdl',
   'mdadm --create /dev/md/imsm --run -e imsm -n2 /dev/sda /dev/sdb; mdadm --create /dev/md/vol --run -l1 -n2 /dev/md/imsm',
-  'cd /mnt; for f in md0 md1 plain/root special/thin special/mirror crypt/data mapper/c2 vdj vdl; do mkdir -p $f; /usr/bin/mount /dev/$f $f && echo hello >$f/one && sync && mkdir $f/d && echo two >$f/d/two; dd if=/dev/zero of=$f/d/three bs=64k count=8 conv=fsync 2>/dev/null; done; grep -c /mnt/ /proc/mounts',
+  'cd /mnt; for f in md0 md1 plain/root special/thin special/mirror crypt/data mapper/c2 vdj vdl; do mkdir -p $f; /usr/bin/mount /dev/$f $f && echo hello >$f/one && busybox fsync $f/one && mkdir $f/d && echo two >$f/d/two; dd if=/dev/zero of=$f/d/three bs=64k count=8 conv=fsync 2>/dev/null; done; grep -c /mnt/ /proc/mounts',
 ];
 /** How each file system is looked into without a write. */
 const READ = [
@@ -118,7 +118,8 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
         `dd: error writing '/dev/${device}': Operation not permitted`,
       );
     // A layer of one's own over a guarded disk is guarded as well.
-    const guarded = 'until grep -q 1 /sys/block/$(basename $(readlink -f /dev/mapper/x))/ro; do usleep 10000; done';
+    const guarded =
+      'until grep -q 1 /sys/block/dm-$(dmsetup info -c --noheadings -o minor x)/ro; do usleep 10000; done';
     await shell(machine, `echo 0 100 linear /dev/vdl 0 | dmsetup create x; ${guarded}`);
     expect(
       await shell(machine, 'dd if=/dev/zero of=/dev/mapper/x bs=512 count=1 2>&1 | head -n 1; dmsetup remove x'),
