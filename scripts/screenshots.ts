@@ -1,23 +1,37 @@
-/** Makes the pictures of docs/screenshots anew: boots the built-in profile in QEMU and looks at its screen. */
+/** Makes the pictures of docs/images anew: starts a machine in QEMU from the built-in profile's ISO and looks at its screen. */
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { takeKernel } from '../boot/bootable.ts';
 import { startMachine } from '../boot/qemu.ts';
 import { build } from '../builder/build.ts';
 import { loadProfile } from '../builder/profile/load.ts';
+import { run } from '../builder/run.ts';
 import { scratch } from '../builder/scratch.ts';
 
-const FOLDER = join(import.meta.dirname, '../docs/screenshots');
+const FOLDER = join(import.meta.dirname, '../docs/images');
 /** Seconds; software emulation on a busy machine is slow. */
 const PATIENCE = 180;
 
 await using work = await scratch('screenshots');
+await mkdir(FOLDER, { recursive: true });
 const { media } = await build(await loadProfile('standalone'), work.path);
-const path = media[0]?.path ?? '';
-const direct = { ...(await takeKernel(path, work.path)), append: 'console=tty0 console=ttyS0,115200' };
-await using machine = await startMachine({ medium: { path, as: 'cdrom' }, direct });
+const disk = join(work.path, 'disk.img');
+await writeFile(disk, '');
+await truncate(disk, 8e9);
+await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'store', '-E', 'lazy_itable_init=1', disk]);
+await using machine = await startMachine({
+  medium: { path: media[0]?.path ?? '', as: 'cdrom' },
+  drives: [`${disk}:ahci`],
+});
+const picture = (name: string) => machine.screenshot(join(FOLDER, `${name}.png`));
+
+await machine.waitForText(/Help +explain every entry/, PATIENCE);
+machine.type('\x1b[B');
+await machine.waitForText('tools. Nothing is mounted', PATIENCE);
+await picture('boot-menu');
+machine.type('\x1b[A\r');
 // The serial console gets the menu after the screen.
 await machine.waitForText(/Switch it off[\s\S]*Alt-F4 the log/, PATIENCE);
-await machine.screenshot(join(FOLDER, 'menu.png'));
+await picture('menu');
 await machine.key('k');
 await machine.waitForText('Which keyboard layout?', PATIENCE);
-await machine.screenshot(join(FOLDER, 'keymaps.png'));
+await picture('keymaps');

@@ -71,7 +71,7 @@ const SHOWN = { bios: '[Tab] add parameters', uefi: 'boot the selected OS' };
 
 /** Does something again and again until `done`, because keys are lost before a menu listens. */
 async function persist<T>(act: () => unknown, done: Promise<T>): Promise<T> {
-  const again = setInterval(act, 1500);
+  const again = setInterval(act, 3000);
   try {
     return await done;
   } finally {
