@@ -54,7 +54,7 @@ test('process 1 reaps orphans, outlives the init, tells why it died, starts it a
 });
 
 test('nuke mode does not ask: a failing script, its reason, a countdown a key stops; memory runs out, zombies pile up; `poweroff`', async () => {
-  const append = `${CONSOLES} nuke pre=/bin/false mindi.onfail=poweroff`;
+  const append = `${CONSOLES} RESTORE pre=/bin/false mindi.onfail=poweroff`;
   await using machine = await startMachine({ direct: { ...direct, append }, memory: 256 });
   await machine.waitForText('PROBLEM: The pre script /bin/false failed: exit 1.', PATIENCE);
   await machine.waitForText('The machine is switched off in', PATIENCE);

@@ -62,7 +62,7 @@ const SCENARIOS: Record<string, Scenario> = {
       'ip=52-54-00-00-00-03:auto6',
       'bond=bond0:52-54-00-00-00-04,52-54-00-00-00-05:mode=active-backup,miimon=100',
       'vlan=vlan5:bond0 ip=10.3.0.5:::24::bond0:none ip=bond0:dhcp6 ip=vlan5:dhcp',
-      'mindi.ntp=10.1.0.1 mindi.source=nfs://10.1.0.1/backup ping=2',
+      'mindi.ntp=10.1.0.1 nfsmount=10.1.0.1:/backup ping=2',
     ].join(' '),
     prepare: () => {
       port('lan', '10.1.0.1/24', '2001:db8:1::1/64');

@@ -177,9 +177,10 @@ describe('without it', () => {
     ['absent', 'compare', ABSENT],
     ['absent', 'expert', ABSENT],
   ] as const)('%s, in %s mode', async (how, mode, sentence) => {
-    await using machine = await start(bad[how], `${mode} udevtimeout=1`, [`${disk}:virtio`]);
+    await using machine = await start(bad[how], `${mode} usb=/dev/sdz udevtimeout=1`, [`${disk}:virtio`]);
     const report = await ready(machine);
-    expect(report).toMatchObject({ mode, medium: null, trusted: false });
+    const source = { address: 'usb:/dev/sdz', path: null, failure: expect.stringContaining('sdz') };
+    expect(report).toMatchObject({ mode, medium: null, trusted: false, source });
     expect(report.problems[0]).toMatch(sentence);
     if (mode !== 'expert') {
       const screen = await waitForScreen(machine, /Switch it off[\s\S]*Arrow keys/, PATIENCE);

@@ -146,11 +146,15 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
   expect(await hashes()).toEqual(before);
 
   {
-    await using _machine = await booted('compare');
+    await using machine = await booted('compare iso udevtimeout=1');
+    const failure = expect.stringMatching(/restore data/);
+    expect(findReady(machine.text)?.source).toMatchObject({ address: 'disk:', path: null, failure });
   }
   expect(await hashes()).toEqual(before);
   {
-    await using machine = await booted('nuke mindi.source=disk:/dev/vdl mindi.onfail=poweroff');
+    await using machine = await booted('nuke tape udevtimeout=1 post=/bin/false mindi.onfail=poweroff');
+    expect(findReady(machine.text)?.source).toMatchObject({ address: 'tape:', failure: expect.stringMatching(/tape/) });
+    await machine.waitForText('PROBLEM: The post script /bin/false failed: exit 1.', PATIENCE);
     await machine.waitForText('The machine is switched off in', PATIENCE);
     await machine.waitForEnd(PATIENCE);
     expect(machine.endedBy).toBe('guest-shutdown');
