@@ -8,7 +8,10 @@ import { parseHardware } from '../../builder/drivers/hardware-file.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
+import { startFiles } from '../plain-kernel.ts';
 import { trixieKernel } from '../trixie-kernel.ts';
+import { CONSOLES, shell } from './shell.ts';
+import { waitForScreen } from './terminal.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
 const PATIENCE = 150;
@@ -92,15 +95,22 @@ describe('other profiles', () => {
     expect(hardware.modaliases.join(' ')).toMatch(/pci:v00001AF4d.*usb:v1D6Bp0003.*virtio:d00000002v00001AF4/);
   });
 
-  test('bun, which needs AVX2, runs the same init, and the self-check where all is in the initrd', async () => {
-    const { report } = await boot(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'), {
-      cpu: 'max',
-      append: 'mindi.check',
-    });
+  test('bun, which needs AVX2, runs the same init and menu, and the self-check where all is in the initrd', async () => {
+    const path = image(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'));
+    const direct = { ...(await startFiles(path, work.path)), append: `${CONSOLES} interactive mindi.check` };
+    await using machine = await startMachine({ direct, medium: { path, as: 'cdrom' }, more: ['-cpu', 'max'] });
+    const report = await machine.waitFor('the ready line', findReady, PATIENCE);
     expect(report.runtime).toMatch(/^bun /);
     expect(report).toMatchObject({ medium: 'initrd', trusted: null });
     expect(report.check?.sentences).toEqual([expect.stringMatching(/^This medium is whole: \d+ files/)]);
     expect(report.problems).toEqual([]);
+
+    await waitForScreen(machine, /Switch it off[\s\S]*Arrow keys/, PATIENCE);
+    machine.type('\x1b[B');
+    await waitForScreen(machine, '> c  Compare', PATIENCE);
+    machine.type('s');
+    await machine.waitForText(/mindi:~# $/m, PATIENCE);
+    expect(await shell(machine, 'tty')).toBe('/dev/ttyS0');
   });
 
   test("a kernel whose modules are .ko.xz: Debian trixie's", async () => {
