@@ -4,6 +4,7 @@ export interface StorageDevice {
   device: string;
   /** The kernel's name: `sda1`, `dm-0`. */
   name: string;
+  /** `path`: a disk that is reached over several. */
   kind: 'disk' | 'partition' | 'array' | 'volume' | 'encrypted' | 'path' | 'mapped';
   /** Kernel's names of what it is a part of or is built on. */
   on: string[];

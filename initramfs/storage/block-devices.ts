@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { ArrayState, StorageDevice } from '../../contract/storage.ts';
 import { attribute, list } from '../devices.ts';
 
-const BLOCK = '/sys/class/block';
+export const BLOCK = '/sys/class/block';
 /** As the guard (root/usr/lib/mindi/guard) has it: no disks, and layers of ours. */
 const NO_STORAGE = /^(loop|ram|zram|sr|fd)\d/;
 export const OUR_LAYERS = 'mindi-';
@@ -13,6 +13,7 @@ export function blockDevices(): StorageDevice[] {
   return list(BLOCK)
     .filter((name) => !NO_STORAGE.test(name) && !attribute(BLOCK, name, 'dm/name').startsWith(OUR_LAYERS))
     .filter((name) => Number(attribute(BLOCK, name, 'size')) > 0 || isStoppedArray(name))
+    .filter((name) => !isJoined(name))
     .map(blockDevice);
 }
 
@@ -22,12 +23,19 @@ function blockDevice(name: string): StorageDevice {
     device: deviceNode(name),
     name,
     kind,
-    on: kind === 'partition' ? [diskOf(name)] : slaves(name),
+    on: kind === 'partition' ? [diskOf(name)] : kind === 'path' ? [] : slaves(name),
     bytes: Number(attribute(BLOCK, name, 'size')) * 512,
     writable: Number(attribute(BLOCK, name, 'size')) > 0 && attribute(BLOCK, name, 'ro') === '0' && !onLayer(name),
     array: kind === 'array' ? arrayState(name) : null,
     content: null,
   };
+}
+
+/** A path to a disk (paths.ts), or a partition seen over one: the joined disk stands for them. */
+function isJoined(name: string): boolean {
+  return list(BLOCK, diskOf(name), 'holders').some((holder) =>
+    attribute(BLOCK, holder, 'dm/uuid').startsWith('mpath-'),
+  );
 }
 
 /** Containers and arrays that could not be started have no size. */

@@ -8,7 +8,7 @@ import { readContents } from './contents.ts';
 import type { StorageContext } from './context.ts';
 import { guardAll } from './guard.ts';
 import { activateVolumes } from './lvm.ts';
-import { tellPaths } from './paths.ts';
+import { joinPaths } from './paths.ts';
 
 /** Everything that is there, and the disks that do not answer. */
 export interface Storage {
@@ -39,7 +39,7 @@ export async function lookAtStorage(
 export async function bringStorageUp(storage: StorageContext): Promise<Storage> {
   await guardAll();
   let now = await lookAtStorage(storage.excluded);
-  tellPaths(storage, now.devices);
+  if (await joinPaths(storage, now.devices)) now = await lookAtStorage(storage.excluded, now.devices);
   const [seen, seenByLvm] = [new Set<string>(), new Set<string>()];
   for (let layer = 0; layer < MOST_LAYERS; layer += 1) {
     // A group of volumes may need arrays that are not there yet.

@@ -5,6 +5,7 @@ import { attribute } from '../devices.ts';
 import { log } from '../log.ts';
 import { busybox, complaint, run } from '../process.ts';
 import { blockDevices, diskOf, partitionsOf, slaves } from './block-devices.ts';
+import { reloadWritable } from './paths.ts';
 
 const GUARD = '/usr/lib/mindi/guard';
 /** What the guard leaves alone; its format is told there. */
@@ -68,6 +69,8 @@ async function lift(name: string): Promise<void> {
   const disk = diskOf(name);
   if (disk === name) {
     remember(`${name} ${sequence(disk)} all`);
+    const failed = await reloadWritable(name);
+    if (failed) throw new GuardError(`/dev/${name} stays as it is: ${failed}.`);
     for (const one of [name, ...partitionsOf(name)]) await setReadOnly(one, false);
     return;
   }

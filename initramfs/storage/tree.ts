@@ -34,6 +34,7 @@ function facts({ kind, array, content, on, writable }: StorageDevice): string[] 
     array ? arrayText(array) : '',
     TYPES[type] ?? type,
     content?.label && kind !== 'disk' ? `"${content.label}"` : '',
+    kind === 'path' ? 'several paths' : '',
     kind === 'encrypted' && on.length > 0 ? 'unlocked' : '',
     writable ? 'WRITABLE' : '',
   ];

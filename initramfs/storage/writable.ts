@@ -14,7 +14,7 @@ export function warning({ device, kind, content }: StorageDevice): string {
     array: 'The array then marks its disks as in use, and resyncs them if they need it.',
     volume: 'Its whole volume group is stopped and started again, and its disks can be written to.',
     encrypted: 'It is locked, and must be unlocked again.',
-    path: '',
+    path: 'All of the disk can then be written to, whichever path is used.',
     mapped: '',
   }[kind];
   const what = content?.type && kind !== 'encrypted' ? ` (${content.type})` : '';

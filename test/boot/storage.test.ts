@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { truncate, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
+import { hashFile } from '../../builder/cache.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
+import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
 import { startFiles } from '../plain-kernel.ts';
@@ -175,4 +177,42 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
   expect(
     await shell(machine, '/usr/bin/mount /dev/md0 /mnt && echo more >/mnt/more && umount /mnt && echo written'),
   ).toBe('written');
+}, 900_000);
+
+test('a disk over two paths is one disk, which goes on when a path is lost', async () => {
+  const disk = join(work.path, 'paths.img');
+  const content = join(work.path, 'content');
+  await mkdir(content);
+  await writeFile(join(content, 'one'), 'hello\n');
+  await writeFile(disk, '');
+  await truncate(disk, 64 << 20);
+  await run('sfdisk', ['-q', disk], { input: 'label: gpt\nstart=2048, size=98304\n' });
+  await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'far', '-d', content, '-E', `offset=${2048 * 512}`, disk, '48M']);
+  const path = (id: string) => [
+    ...['-drive', `if=none,id=${id},format=raw,file.locking=off,file=${disk}`],
+    ...['-device', `scsi-hd,id=path-${id},bus=far.0,drive=${id},wwn=0x5000c50015ea71ac,share-rw=on`],
+  ];
+  const before = await hashFile(disk);
+  await using machine = await startMachine({
+    direct: { ...direct, append: `${CONSOLES} expert` },
+    medium: { path: image, as: 'cdrom' },
+    more: ['-device', 'virtio-scsi-pci,id=far', ...path('a'), ...path('b')],
+  });
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
+  expect(findReady(machine.text)?.problems).toEqual([]);
+  const device = '/dev/mapper/35000c50015ea71ac';
+  expect(await shell(machine, 'mindi storage')).toMatch(
+    /^mapper\/35000c50015ea71ac +67\.1 MB {2}several paths\n {2}mapper\/35000c50015ea71ac-part1 +50\.3 MB {2}ext4 {2}"far"$/m,
+  );
+  expect(await shell(machine, 'mount -t ext4 -o ro LABEL=far /mnt; cat /mnt/one; umount /mnt')).toBe('hello');
+  expect(await shell(machine, `dd if=/dev/zero of=${device} bs=512 count=1 2>&1 | head -n 1`)).toMatch('not permitted');
+  expect(await hashFile(disk)).toEqual(before);
+
+  expect(await shell(machine, `mindi storage writable ${device}-part1 --yes`)).toBe(
+    `${device}-part1 can be written to now.`,
+  );
+  await machine.qmp('device_del', { id: 'path-a' });
+  const gone = `until [ $(dmsetup status ${device} | grep -o ' F ' | wc -l) = 1 ]; do dd if=${device} of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; usleep 200000; done`;
+  expect(await shell(machine, `${gone}; /usr/bin/mount ${device}-part1 /mnt && cat /mnt/one`)).toBe('hello');
+  expect(await shell(machine, 'echo more >/mnt/more && umount /mnt && echo written')).toBe('written');
 }, 900_000);

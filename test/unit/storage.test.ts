@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type StorageDevice, storageLines, storageReport } from '../../contract/storage.ts';
 import { volumeName } from '../../initramfs/storage/block-devices.ts';
 import { parseBlkid } from '../../initramfs/storage/contents.ts';
-import { samePaths } from '../../initramfs/storage/paths.ts';
+import { pathName, samePaths } from '../../initramfs/storage/paths.ts';
 import { storageTree } from '../../initramfs/storage/tree.ts';
 
 const content = (type: string, label = '') => ({ type, label, uuid: '', partitionUuid: '', partitionLabel: '' });
@@ -49,7 +49,21 @@ test('one disk by two names; disks without a name are not one', () => {
     { name: 'sdc', wwid: 'naa.5' },
     { name: 'sdd', wwid: '' },
   ];
-  expect(samePaths(disks)).toEqual([['sda', 'sdc']]);
+  expect(samePaths(disks)).toEqual([
+    [
+      { name: 'sda', wwid: 'naa.5' },
+      { name: 'sdc', wwid: 'naa.5' },
+    ],
+  ]);
+});
+
+test.each([
+  ['naa.5000c50015ea71ac', '35000c50015ea71ac'],
+  ['eui.0025385b71b0c0e1', '20025385b71b0c0e1'],
+  ['t10.ATA     QEMU HARDDISK   QM00001', '1ATA_QEMU_HARDDISK_QM00001'],
+  ['nvme.1af4-12', '0nvme.1af4-12'],
+])('the disk %s is called %s over all its paths', (wwid, name) => {
+  expect(pathName(wwid)).toBe(name);
 });
 
 test('the tree', () => {
