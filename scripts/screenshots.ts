@@ -1,6 +1,7 @@
 /** Makes the pictures of docs/images anew: starts a machine in QEMU from the built-in profile's ISO and looks at its screen. */
-import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startMachine } from '../boot/qemu.ts';
 import { build } from '../builder/build.ts';
 import { loadProfile } from '../builder/profile/load.ts';
@@ -22,16 +23,28 @@ await using machine = await startMachine({
   medium: { path: media[0]?.path ?? '', as: 'cdrom' },
   drives: [`${disk}:ahci`],
 });
-const picture = (name: string) => machine.screenshot(join(FOLDER, `${name}.png`));
+
+/** A picture of what stands still for a second: the screen may lag behind the serial console. */
+async function picture(name: string): Promise<void> {
+  const file = join(FOLDER, `${name}.png`);
+  for (let before: Buffer | undefined, now: Buffer | undefined; !now || !before?.equals(now); ) {
+    before = now;
+    await sleep(1000);
+    await machine.screenshot(file);
+    now = await readFile(file);
+  }
+}
 
 await machine.waitForText(/Help +explain every entry/, PATIENCE);
 machine.type('\x1b[B');
 await machine.waitForText('tools. Nothing is mounted', PATIENCE);
 await picture('boot-menu');
 machine.type('\x1b[A\r');
-// The serial console gets the menu after the screen.
-await machine.waitForText(/Switch it off[\s\S]*Alt-F4 the log/, PATIENCE);
-await picture('menu');
+await machine.waitForText('Alt-F4 the log', PATIENCE);
 await machine.key('k');
 await machine.waitForText('Which keyboard layout?', PATIENCE);
 await picture('keymaps');
+const before = machine.text.length;
+await machine.key('esc');
+await machine.waitFor('the menu', (text) => text.includes('Alt-F4 the log', before) || undefined, PATIENCE);
+await picture('menu');
