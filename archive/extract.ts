@@ -96,6 +96,8 @@ class Extraction {
   readonly #folders = new Map<string, boolean>([['', true]]);
   /** Files given to tar, by path in latin1: what hard links of this run can be links to. */
   readonly #targets = new Map<string, string>();
+  /** Those of them that are not what they were: how, completing "… is damaged". */
+  readonly #damaged = new Map<string, string>();
   readonly #flagged: [string, string][] = [];
 
   constructor(set: ArchiveSet, options: ExtractOptions, tar: Running) {
@@ -165,13 +167,14 @@ class Extraction {
     if (given !== undefined) {
       await this.#write(writeHeader({ path: Buffer.from(member.path), target: Buffer.from(given, 'latin1') }));
       this.result.files += 1;
+      this.#tellDamage(member.path, given);
       return;
     }
     const [source] = rows<MemberRow>(this.#set.catalog, CONTENTS_OF, member.target);
     if (!source)
       return void this.result.failed.push(`${shownPath(member.path)} is a link to a file the set does not have`);
     await this.#contents(source, path, member.path);
-    this.#targets.set(target, path);
+    if (this.#targets.has(path)) this.#targets.set(target, path);
   }
 
   async #contents(member: MemberRow, path: string, name: Uint8Array): Promise<void> {
@@ -199,9 +202,16 @@ class Extraction {
     if (!header) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);
     // Frames of an archive that is cut off are not even in the catalog's order: tar must get what the header promised.
     for (; left > 0; left -= BLOCK) await this.#write(Buffer.alloc(BLOCK));
-    if (lost > 0) this.result.failed.push(`${shownPath(name)} is damaged: ${lost} bytes of it are zeros now`);
+    if (lost > 0) this.#damaged.set(path, `${lost} bytes of it are zeros now`);
+    this.#tellDamage(name, path);
     this.#targets.set(path, path);
     this.#count(member, path);
+  }
+
+  /** @param given the path under which tar got the contents, in latin1 */
+  #tellDamage(name: Uint8Array, given: string): void {
+    const how = this.#damaged.get(given);
+    if (how) this.result.failed.push(`${shownPath(name)} is damaged: ${how}`);
   }
 
   /** The header, when it is the member's own. */

@@ -63,8 +63,9 @@ function installedKeymaps(): [path: string, size: number, modified: number][] {
   const files = FOLDERS.filter((folder) => existsSync(folder)).flatMap((folder) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
   );
-  return [...programs, ...files].flatMap((file) => {
-    const stat = statSync(file, { throwIfNoEntry: false });
+  return [...programs, ...files].flatMap((file): [string, number, number][] => {
+    // Some folders of PATH may be closed to us.
+    const stat = existsSync(file) ? statSync(file) : null;
     return stat?.isFile() ? [[file, stat.size, stat.mtimeMs]] : [];
   });
 }

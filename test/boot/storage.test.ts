@@ -32,7 +32,7 @@ const BUILD = [
   'cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 /dev/vdi key; cryptsetup open --key-file key /dev/vdi c2; mkfs.ext4 -q /dev/mapper/c2',
   'modprobe btrfs; mkfs.btrfs -q -L pair /dev/vdj /dev/vdk; mkfs.xfs -q /dev/vdl',
   'mdadm --create /dev/md/imsm --run -e imsm -n2 /dev/sda /dev/sdb; mdadm --create /dev/md/vol --run -l1 -n2 /dev/md/imsm',
-  'cd /mnt; for f in md0 md1 plain/root special/thin special/mirror crypt/data mapper/c2 vdj vdl; do mkdir -p $f; /usr/bin/mount /dev/$f $f && echo hello >$f/one && busybox fsync $f/one && mkdir $f/d && echo two >$f/d/two; dd if=/dev/zero of=$f/d/three bs=64k count=8 conv=fsync 2>/dev/null; done; grep -c /mnt/ /proc/mounts',
+  'cd /mnt; for f in md0 md1 plain/root special/thin special/mirror crypt/data mapper/c2 vdj vdl; do mkdir -p $f; /usr/bin/mount /dev/$f $f && echo hello | dd of=$f/one conv=fsync 2>/dev/null && mkdir $f/d && echo two >$f/d/two; dd if=/dev/zero of=$f/d/three bs=64k count=8 conv=fsync 2>/dev/null; done; grep -c /mnt/ /proc/mounts',
 ];
 /** How each file system is looked into without a write. */
 const READ = [
