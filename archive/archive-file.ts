@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import type { MethodName } from '../contract/archive-set.ts';
 import { BLOCK, comment } from '../contract/tar.ts';
-import { METHODS, type MethodName } from './compression.ts';
+import { METHODS } from './compression.ts';
 
 /** Bytes of the tar archive a frame has at most: what one damaged byte costs. */
 export const FRAME = 1 << 20;

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import { hashFile } from '../builder/cache.ts';
 import { parseMountinfo } from '../builder/mountlist/mounts.ts';
 import {
   archiveName,
@@ -24,7 +25,7 @@ import { chooseRoots, type Roots } from './roots.ts';
 import { type ArchiveSettings, archiveLimit } from './settings.ts';
 import { compressFile } from './shrink.ts';
 import { unitsOf } from './units.ts';
-import { fileSum, Volumes } from './volumes.ts';
+import { Volumes } from './volumes.ts';
 import { walk } from './walk.ts';
 
 /** What a run tells while it works. */
@@ -182,7 +183,7 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
   const { size } = await stat(join(folder, CATALOG));
   if (settings.volume !== null && size > settings.volume)
     note(`the catalog has ${size} bytes: the last volume is bigger than archive.volume says`);
-  volumes.place(CATALOG, size, await fileSum(join(folder, CATALOG)));
+  volumes.place(CATALOG, size, (await hashFile(join(folder, CATALOG))).sha256);
   await volumes.seal({ format: 1, set: run.id, machine: hostname(), created: run.created }, sums);
   if (existsSync(run.final))
     throw new MindiError('a set of that name has come while this one was written', {

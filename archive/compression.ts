@@ -1,5 +1,6 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { filterSync } from '../builder/run.ts';
+import type { MethodName } from '../contract/archive-set.ts';
 
 /** How archives are compressed. A frame is complete in itself; frames one after the other are a file of the method. */
 export interface Method {
@@ -7,7 +8,6 @@ export interface Method {
   suffix: string;
   /** What unpacks an archive by hand: `zstd -d < 000001.tar.zst`. */
   byHand: string;
-  levels: { least: number; most: number; usual: number };
   compress: (raw: Buffer, level: number) => Buffer;
   /** A frame of bytes as they are, for what does not get smaller. Without it such bytes are compressed all the same. */
   store?: (raw: Buffer) => Buffer;
@@ -15,13 +15,10 @@ export interface Method {
   decompress: (frame: Buffer, size: number) => Buffer;
 }
 
-export type MethodName = 'zstd' | 'gzip' | 'xz' | 'lzo' | 'none';
-
 export const METHODS: Record<MethodName, Method> = {
   zstd: {
     suffix: '.zst',
     byHand: 'zstd -d',
-    levels: { least: 1, most: 19, usual: 3 },
     compress: (raw, level) =>
       zstdCompressSync(raw, {
         params: { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 },
@@ -33,7 +30,6 @@ export const METHODS: Record<MethodName, Method> = {
   gzip: {
     suffix: '.gz',
     byHand: 'gzip -d',
-    levels: { least: 1, most: 9, usual: 6 },
     compress: (raw, level) => gzipSync(raw, { level }),
     store: (raw) => gzipSync(raw, { level: 0 }),
     decompress: (frame, size) => gunzipSync(frame, { maxOutputLength: size }),
@@ -41,21 +37,18 @@ export const METHODS: Record<MethodName, Method> = {
   xz: {
     suffix: '.xz',
     byHand: 'xz -d',
-    levels: { least: 0, most: 9, usual: 6 },
     compress: (raw, level) => filterSync('xz', [`-${level}`, '--threads=1', '--stdout'], raw),
     decompress: (frame) => filterSync('xz', ['--decompress', '--stdout'], frame),
   },
   lzo: {
     suffix: '.lzo',
     byHand: 'lzop -d',
-    levels: { least: 1, most: 9, usual: 3 },
     compress: (raw, level) => filterSync('lzop', [`-${level}`, '--stdout'], raw),
     decompress: (frame) => filterSync('lzop', ['--decompress', '--stdout'], frame),
   },
   none: {
     suffix: '',
     byHand: 'cat',
-    levels: { least: 0, most: 0, usual: 0 },
     compress: (raw) => Buffer.from(raw),
     decompress: (frame) => frame,
   },

@@ -41,6 +41,8 @@ const ARGUMENTS = [
   '--quoting-style=escape',
   '--warning=no-timestamp',
 ];
+/** What tar says of a full disk; of one that gets full in the middle of a write it only tells how far it came. */
+const NO_ROOM = /No space left on device|Disk quota exceeded|: Wrote only \d+ of \d+ bytes/;
 const SELINUX = '/sys/fs/selinux/enforce';
 
 /**
@@ -235,7 +237,7 @@ class Extraction {
 
   /** What tar said, and the flags, which would have been in its way. */
   async finish(stderr: string): Promise<void> {
-    if (/No space left on device/.test(stderr)) {
+    if (NO_ROOM.test(stderr)) {
       throw new MindiError('there is no room left', {
         code: 'extract.space',
         where: this.#options.to,

@@ -1,6 +1,6 @@
-import { CATALOG, SHA256SUMS, SLICE } from '../contract/archive-set.ts';
+import { CATALOG, type MethodName, SHA256SUMS, SLICE } from '../contract/archive-set.ts';
 import type { Volume } from '../contract/volume.ts';
-import { METHODS, type MethodName } from './compression.ts';
+import { METHODS } from './compression.ts';
 
 /** What stands on each volume for whoever has nothing but it, tar and the unpacker. */
 export function readmeText(volume: Volume, method: MethodName): string {

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { hashFile } from '../builder/cache.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
 import {
   archiveName,
   CATALOG,
   INCOMPLETE,
+  type MethodName,
   parseSetName,
   SET_FORMAT,
   SHA256SUMS,
@@ -15,9 +17,8 @@ import { MindiError, messageOf } from '../contract/error.ts';
 import { parseSums, type Sum } from '../contract/sums.ts';
 import { parseVolume, VOLUME_FILE, type Volume } from '../contract/volume.ts';
 import { rows } from './catalog.ts';
-import { METHODS, type MethodName } from './compression.ts';
+import { METHODS } from './compression.ts';
 import { expandFile } from './shrink.ts';
-import { fileSum } from './volumes.ts';
 
 /** A volume that is there. */
 export interface PresentVolume {
@@ -204,7 +205,7 @@ function problemsOf(there: readonly PresentVolume[], { set, of, machine }: Volum
 async function openCatalogOf(folder: string, volumes: readonly PresentVolume[], work: Scratch): Promise<DatabaseSync> {
   const file = join(folder, CATALOG);
   const expected = volumes.find((one) => one.folder === folder)?.sums.find(({ path }) => path === CATALOG)?.sha256;
-  if ((await fileSum(file)) !== expected) {
+  if ((await hashFile(file)).sha256 !== expected) {
     throw new MindiError('the catalog is damaged', {
       code: 'set.catalog',
       where: file,

@@ -1,7 +1,7 @@
 import type { Profile } from '../builder/profile/load.ts';
 import { parseSize, parseSpan } from '../builder/profile/size.ts';
+import { LEVELS, type MethodName } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
-import { METHODS, type MethodName } from './compression.ts';
 
 /** What a run archives and where to, all said. */
 export interface ArchiveSettings {
@@ -58,7 +58,7 @@ export function archiveSettings({ name, archive, where, file }: Profile): Archiv
     directory: to.directory,
     volume: sizeOf(archive.volume),
     method: compression,
-    level: archive.level ?? METHODS[compression].levels.usual,
+    level: archive.level ?? LEVELS[compression].usual,
   };
 }
 

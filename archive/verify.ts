@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { hashFile } from '../builder/cache.ts';
 import { CATALOG } from '../contract/archive-set.ts';
 import { readHeader } from '../contract/tar.ts';
 import { rows } from './catalog.ts';
@@ -8,7 +9,6 @@ import { FrameReader, piecesOf } from './frames.ts';
 import { dataSum, type Piece } from './packer.ts';
 import { CONTENTS_OF, type MemberRow, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
-import { fileSum } from './volumes.ts';
 
 export interface ArchiveRow {
   number: number;
@@ -125,7 +125,8 @@ async function otherFiles(set: ArchiveSet): Promise<string[]> {
     if (sums.length === 0) problems.push(`${folder} has no list of sums`);
     for (const { path, sha256 } of sums.filter(({ path }) => !/^\d+\.tar/.test(path) && path !== CATALOG)) {
       const file = join(folder, path);
-      if (!existsSync(file) || (await fileSum(file)) !== sha256) problems.push(`${file} is missing or not what it was`);
+      if (!existsSync(file) || (await hashFile(file)).sha256 !== sha256)
+        problems.push(`${file} is missing or not what it was`);
     }
   }
   return problems;

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync, renameSync } from 'node:fs';
-import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, renameSync } from 'node:fs';
+import { open, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { archiveName, README, SHA256SUMS, volumeName } from '../contract/archive-set.ts';
+import { archiveName, type MethodName, README, SHA256SUMS, volumeName } from '../contract/archive-set.ts';
 import { formatSums, type Sum } from '../contract/sums.ts';
 import { VOLUME_FILE, type Volume } from '../contract/volume.ts';
-import { METHODS, type MethodName } from './compression.ts';
+import { METHODS } from './compression.ts';
 import { readmeText } from './readme.ts';
 
 /** Bytes kept free on a volume for README, sums and the like, and for each archive's line in them. */
@@ -96,7 +96,6 @@ const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** fsync(2) of everything in a directory, and of itself. */
 async function flush(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
     await syncFile(join(entry.parentPath, entry.name));
   }
@@ -113,11 +112,4 @@ async function syncFile(path: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-/** SHA-256 of a file, hex. */
-export async function fileSum(path: string): Promise<string> {
-  const sum = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) sum.update(chunk as Buffer);
-  return sum.digest('hex');
 }

@@ -162,7 +162,7 @@ async function finish(
   const boot = bootImages(image);
   sums.set(MADE_BY_XORRISO.loader, await fileSums(fileAt(image, boot.bios, loader.loaderSize)));
   sums.set(MADE_BY_XORRISO.catalog, await fileSums(fileAt(image, boot.catalog, BLOCK)));
-  for (const [name, list] of sumLists(sums)) list.copy(image, placeOf(image, blank.get(name) ?? Buffer.alloc(0)));
+  enterLists(image, blank, sumLists(sums));
   const { head, tail } = hybridTables({
     bootCode: loader.bootCode,
     loaderStart: boot.bios * (BLOCK / SECTOR),
@@ -176,11 +176,15 @@ async function finish(
   return writePieces(path, [...pieces, [bytes - tail.length, tail]]);
 }
 
-/** Where a file of these bytes lies in the image. */
-function placeOf(image: Buffer, bytes: Buffer): number {
-  const at = image.indexOf(bytes);
-  if (at < 0) throw new MindiError('xorriso lost a file', { code: 'iso.malformed', exitCode: 70 });
-  return at;
+/** Puts the lists where the blank ones lie, which are as long. */
+function enterLists(image: Buffer, blank: ReadonlyMap<string, Buffer>, lists: ReadonlyMap<string, Buffer>): void {
+  for (const [name, bytes] of blank) {
+    const list = lists.get(name);
+    const at = image.indexOf(bytes);
+    if (at < 0 || list?.length !== bytes.length)
+      throw new MindiError(`xorriso lost ${name}`, { code: 'iso.malformed', exitCode: 70 });
+    list.copy(image, at);
+  }
 }
 
 const align = (size: number) => Math.ceil(size / BLOCK) * BLOCK;

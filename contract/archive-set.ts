@@ -15,6 +15,16 @@ export const OPEN_CATALOG = 'catalog.sqlite';
 /** A file too big for one archive is cut; its slices have this and a number of six digits after its name. */
 export const SLICE = '.mindi-slice-';
 
+/** Levels of the methods archives are compressed by. */
+export const LEVELS = {
+  zstd: { least: 1, most: 19, usual: 3 },
+  gzip: { least: 1, most: 9, usual: 6 },
+  xz: { least: 0, most: 9, usual: 6 },
+  lzo: { least: 1, most: 9, usual: 3 },
+  none: { least: 0, most: 0, usual: 0 },
+} as const;
+export type MethodName = keyof typeof LEVELS;
+
 const sixDigits = (number: number) => String(number).padStart(6, '0');
 
 /** `web1-000042`; the numbers only ever grow, whatever the clock says. */

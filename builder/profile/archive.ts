@@ -1,3 +1,4 @@
+import { LEVELS } from '../../contract/archive-set.ts';
 import { MindiError } from '../../contract/error.ts';
 import { INHERITED } from '../../contract/settings/fields.ts';
 import { type Located, nodeAt, plain } from '../../contract/settings/yaml.ts';
@@ -9,8 +10,6 @@ type Path = (string | number)[];
 
 /** Bytes; a smaller volume would be full with what tells about it. */
 const SMALLEST_VOLUME = 4 << 20;
-
-const LEVELS = { zstd: [1, 19], gzip: [1, 9], xz: [0, 9], lzo: [1, 9], none: [0, 0] } as const;
 
 /** What the schema cannot see of `archive:`, each at its file:line:column. */
 export function checkArchive(root: Located): MindiError[] {
@@ -50,7 +49,7 @@ function sizes(archive: Archive, problem: Problem): MindiError[] {
 
 function levels({ compression, level }: Archive, problem: Problem): MindiError[] {
   if (typeof level !== 'number') return [];
-  const [least, most] = LEVELS[compression ?? 'zstd'] ?? [0, 19];
+  const { least, most } = LEVELS[compression ?? 'zstd'] ?? LEVELS.zstd;
   if (level >= least && level <= most) return [];
   return [problem(['level'], `${compression ?? 'zstd'} has no level ${level}`, `It has ${least} to ${most}.`)];
 }
