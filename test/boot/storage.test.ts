@@ -147,13 +147,27 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
   }
   expect(await hashes()).toEqual(before);
 
-  for (const mode of ['interactive', 'compare', 'nuke mindi.source=disk:/dev/vdl']) {
-    await using machine = await booted(mode);
-    await machine.waitFor('quiet', () => true, 5);
+  {
+    await using machine = await booted('compare iso udevtimeout=1');
+    const failure = expect.stringMatching(/restore data/);
+    expect(findReady(machine.text)?.source).toMatchObject({ address: 'disk:', path: null, failure });
+  }
+  expect(await hashes()).toEqual(before);
+  {
+    await using machine = await booted('nuke tape udevtimeout=1 post=/bin/false mindi.onfail=poweroff');
+    expect(findReady(machine.text)?.source).toMatchObject({ address: 'tape:', failure: expect.stringMatching(/tape/) });
+    await machine.waitForText('PROBLEM: The post script /bin/false failed: exit 1.', PATIENCE);
+    await machine.waitForText('The machine is switched off in', PATIENCE);
+    await machine.waitForEnd(PATIENCE);
+    expect(machine.endedBy).toBe('guest-shutdown');
   }
   expect(await hashes()).toEqual(before);
 
-  await using machine = await withShell('expert nolvm excludedevs=vdc,/dev/vdd');
+  await using machine = await booted('interactive nolvm excludedevs=vdc,/dev/vdd');
+  await machine.waitForText('Switch it off', PATIENCE);
+  expect(await hashes()).toEqual(before);
+  machine.type('s');
+  await machine.waitForText(/mindi:~# $/m, PATIENCE);
   expect(findReady(machine.text)?.storage).toMatchObject({ volumes: [] });
   expect(findReady(machine.text)?.storage.arrays).toHaveLength(3);
   expect(await shell(machine, 'mindi storage writable /dev/md0 --yes')).toBe('/dev/md0 can be written to now.');
