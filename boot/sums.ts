@@ -71,12 +71,16 @@ export function listBytes(sizes: readonly number[]): number {
 }
 
 export async function fileSums(source: Source, identity?: string): Promise<FileSums> {
-  if (typeof source !== 'string') return compute([source]);
+  if (typeof source !== 'string') return compute(regionsOf(source));
   if (identity === undefined) return compute(piecesOf(source));
   const path = await cached('sums', `${hashOf([FORMAT, REGION, identity])}.json`, async (temporary) => {
     await writeFile(temporary, JSON.stringify(await compute(piecesOf(source))));
   });
   return JSON.parse(await readFile(path, 'utf8'));
+}
+
+function* regionsOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += REGION) yield bytes.subarray(at, at + REGION);
 }
 
 /** @param regions pieces of REGION bytes, the last one may be shorter */

@@ -10,6 +10,7 @@ import { type MediumParts, volumeId } from '../../boot/medium.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { MindiError } from '../../contract/error.ts';
+import { SUMS } from '../../contract/sums.ts';
 import { mediumParts } from '../medium-parts.ts';
 
 const MIB = 1 << 20;
@@ -17,6 +18,7 @@ const EXTRA = {
   'mindi/notes.txt': Buffer.from('hello\n'),
   'mindi/odd name = with\\everything.bin': randomBytes(MIB / 2 + 3),
   'a/long/way/down/manifest.json': Buffer.from('{}'),
+  'mindi/long.json': Buffer.alloc(2 * MIB + 3, '{}'),
 };
 
 let work: Scratch;
@@ -46,6 +48,8 @@ async function extract(image: string, path: string): Promise<Buffer> {
   return readFile(file);
 }
 
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,
@@ -54,7 +58,7 @@ const failure = (promise: Promise<unknown>) =>
 
 describe('ISO image', () => {
   it('has the SHA-256 that writing it told', () => {
-    expect(createHash('sha256').update(shared.image).digest('hex')).toBe(shared.sha256);
+    expect(sha256(shared.image)).toBe(shared.sha256);
   });
 
   it('holds every file as it is, for isoinfo and for xorriso', async () => {
@@ -73,6 +77,17 @@ describe('ISO image', () => {
     for (const [path, source] of Object.entries(medium.extraFiles)) {
       if (path.startsWith('mindi/')) expect((await readFile(at(path))).equals(source as Uint8Array), path).toBe(true);
     }
+  });
+
+  it('lists the sums of its files, and of the long ones those of each MiB', async () => {
+    const { medium } = shared;
+    const { files } = JSON.parse((await extract(medium.out, '/mindi/regions.json')).toString());
+    const long = EXTRA['mindi/long.json'];
+    const each = [long.subarray(0, MIB), long.subarray(MIB, 2 * MIB), long.subarray(2 * MIB)].map(sha256);
+    expect(files['mindi/long.json']).toEqual(each.map((hash) => hash.slice(0, files['mindi/long.json'][0].length)));
+    const list = (await extract(medium.out, `/${SUMS.list}`)).toString();
+    expect(list).toContain(`${sha256(long)}  mindi/long.json`);
+    expect(list).toContain(`${sha256(await readFile(medium.kernel))}  mindi/vmlinuz`);
   });
 
   it('has its boot record where firmware and tape drives look', async () => {
@@ -132,7 +147,7 @@ describe('ISO image', () => {
   });
 
   it('adds less than 2 MiB to its contents', async () => {
-    expect(shared.image.length).toBeLessThan((1 + 3 + 2 + 1 + 2) * MIB);
+    expect(shared.image.length).toBeLessThan((1 + 3 + 2 + 1 + 2 + 2) * MIB);
   });
 
   it('has no second stage when that is in the initrd', async () => {
