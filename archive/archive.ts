@@ -21,8 +21,8 @@ import { METHODS } from './compression.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
 import { pack } from './pack.ts';
-import { chooseRoots, type Roots } from './roots.ts';
-import { type ArchiveSettings, archiveLimit } from './settings.ts';
+import { chooseRoots, isBelow, type Roots } from './roots.ts';
+import { type ArchiveSettings, archiveLimit, volumeLimit } from './settings.ts';
 import { compressFile } from './shrink.ts';
 import { unitsOf } from './units.ts';
 import { Volumes } from './volumes.ts';
@@ -62,7 +62,7 @@ export async function archive(settings: ArchiveSettings, teller: ArchiveTeller):
     teller.step('finish');
     return await finish(run, settings, teller);
   } catch (error) {
-    throw storageProblem(error, settings.directory) ?? error;
+    throw storageProblem(error, directoryOf(settings)) ?? error;
   }
 }
 
@@ -91,7 +91,8 @@ function checkIncluded(paths: readonly string[]): void {
 }
 
 async function begin(settings: ArchiveSettings, { note }: ArchiveTeller): Promise<Run> {
-  const { directory, name, volume, method } = settings;
+  const { name, volume, method } = settings;
+  const directory = directoryOf(settings);
   await mkdir(directory, { recursive: true });
   const sets = readdirSync(directory)
     .map(parseSetName)
@@ -109,7 +110,7 @@ async function begin(settings: ArchiveSettings, { note }: ArchiveTeller): Promis
   const created = new Date().toISOString();
   const facts = { set: id, name, machine: hostname(), created, method, settings: JSON.stringify(settings) };
   const catalog = createCatalog(join(folder, OPEN_CATALOG), facts);
-  return { final, folder, id, created, catalog, volumes: new Volumes({ folder, limit: volume, method }) };
+  return { final, folder, id, created, catalog, volumes: new Volumes({ folder, volume, method }) };
 }
 
 async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTeller): Promise<void> {
@@ -120,7 +121,7 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
     if (troubles.length >= TROUBLES_AT_ONCE) recordTroubles(run.catalog, troubles.splice(0));
   };
   const limits = { ...whereTo(roots), bytes: archiveLimit(settings.volume), scratch: run.folder };
-  const units = unitsOf(walk(settings, roots, run.folder, tell), settings, limits, tell);
+  const units = unitsOf(walk(settings, roots, ownPaths(run, settings, roots), tell), settings, limits, tell);
   const placed = run.catalog.prepare('UPDATE archives SET volume = ? WHERE number = ?');
   const options = {
     folder: run.folder,
@@ -149,6 +150,22 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
 }
 
 const TROUBLES_AT_ONCE = 1000;
+
+/** @throws MindiError where sets go anywhere else */
+function directoryOf({ to }: ArchiveSettings): string {
+  if ('directory' in to) return to.directory;
+  throw new MindiError('sets are written to directories only', {
+    code: 'archive.target',
+    hint: 'archive: { to: { directory: /bkp } }',
+  });
+}
+
+/** Where sets are written to; where that directory itself is included, only the set at hand. */
+function ownPaths(run: Run, settings: ArchiveSettings, { starts }: Roots): string[] {
+  const directory = directoryOf(settings);
+  const chosen = starts.some((path) => path === directory || isBelow(path, directory));
+  return [chosen ? run.folder : directory];
+}
 
 function whereTo({ starts, pseudo }: Roots) {
   return {
@@ -181,7 +198,8 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
   await compressFile(join(folder, OPEN_CATALOG), join(folder, CATALOG));
   await rm(join(folder, OPEN_CATALOG));
   const { size } = await stat(join(folder, CATALOG));
-  if (settings.volume !== null && size > settings.volume)
+  const limit = volumeLimit(settings.volume, volumes.count + 1);
+  if (limit !== null && size > limit)
     note(`the catalog has ${size} bytes: the last volume is bigger than archive.volume says`);
   volumes.place(CATALOG, size, (await hashFile(join(folder, CATALOG))).sha256);
   await volumes.seal({ format: 1, set: run.id, machine: hostname(), created: run.created }, sums);

@@ -1,7 +1,14 @@
 import type { Profile } from '../builder/profile/load.ts';
+import type { ProfileFile } from '../builder/profile/schema.ts';
 import { parseSize, parseSpan } from '../builder/profile/size.ts';
 import { LEVELS, type MethodName } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
+
+/** `archive.to` of a profile, paths absolute. */
+export type ArchiveTo = NonNullable<NonNullable<ProfileFile['archive']>['to']>;
+
+/** Where there is room for volumes, and what outlives a boot. */
+const SCRATCH = '/var/tmp';
 
 /** What a run archives and where to, all said. */
 export interface ArchiveSettings {
@@ -18,10 +25,14 @@ export interface ArchiveSettings {
   /** Minutes since it was last changed. */
   excludeOlderThan: number | null;
   filesystems: 'one' | 'local' | 'all';
-  /** Where sets are written to, absolute. */
-  directory: string;
-  /** Bytes a volume has at most; null: one volume, whatever its size. */
-  volume: number | null;
+  /** Where sets are written to. */
+  to: ArchiveTo;
+  /** Where volumes are made that go somewhere else. */
+  scratch: string;
+  /** Bytes of the first volume, the second …, and of all after the last one said; null: what the medium takes. */
+  volume: readonly number[] | null;
+  /** Each volume is read back from where it was written. */
+  verify: boolean;
   method: MethodName;
   level: number;
 }
@@ -55,14 +66,18 @@ export function archiveSettings({ name, archive, where, file }: Profile): Archiv
     excludeLargerThan: sizeOf(archive.excludeLargerThan),
     excludeOlderThan: archive.excludeOlderThan === null ? null : parseSpan(archive.excludeOlderThan),
     filesystems: archive.filesystems,
-    directory: to.directory,
-    volume: sizeOf(archive.volume),
+    to: to as ArchiveTo,
+    scratch: archive.scratch ?? SCRATCH,
+    volume: sizesOf(archive.volume),
+    verify: archive.verify,
     method: compression,
     level: archive.level ?? LEVELS[compression].usual,
   };
 }
 
 const sizeOf = (size: string | number | null) => (size === null ? null : parseSize(String(size)));
+const sizesOf = (sizes: string | number | readonly (string | number)[] | null) =>
+  sizes === null ? null : [sizes].flat().map((size) => sizeOf(size) as number);
 
 /** Tar bytes of an archive, before compression. */
 const USUAL_ARCHIVE = 256 << 20;
@@ -71,7 +86,13 @@ const SMALLEST_ARCHIVE = 1 << 20;
 const ARCHIVES_OF_VOLUME = 16;
 
 /** Bytes of tar an archive holds at most. */
-export function archiveLimit(volume: number | null): number {
+export function archiveLimit(volume: ArchiveSettings['volume']): number {
   if (volume === null) return USUAL_ARCHIVE;
-  return Math.max(SMALLEST_ARCHIVE, Math.min(USUAL_ARCHIVE, Math.floor(volume / ARCHIVES_OF_VOLUME)));
+  const least = Math.min(...volume);
+  return Math.max(SMALLEST_ARCHIVE, Math.min(USUAL_ARCHIVE, Math.floor(least / ARCHIVES_OF_VOLUME)));
+}
+
+/** Bytes the volume of that number has at most, from 1. */
+export function volumeLimit(volume: ArchiveSettings['volume'], number: number): number | null {
+  return volume === null ? null : (volume[number - 1] ?? volume.at(-1) ?? null);
 }

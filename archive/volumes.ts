@@ -7,6 +7,7 @@ import { formatSums, type Sum } from '../contract/sums.ts';
 import { VOLUME_FILE, type Volume } from '../contract/volume.ts';
 import { METHODS } from './compression.ts';
 import { readmeText } from './readme.ts';
+import { type ArchiveSettings, volumeLimit } from './settings.ts';
 
 /** Bytes kept free on a volume for README, sums and the like, and for each archive's line in them. */
 const RESERVE = 16 << 10;
@@ -15,8 +16,8 @@ const RESERVE_FOR_ARCHIVE = 128;
 export interface VolumesOptions {
   /** Directory of the set. */
   folder: string;
-  /** Bytes of a volume; null: no limit. */
-  limit: number | null;
+  /** Bytes of volumes; null: no limit. */
+  volume: ArchiveSettings['volume'];
   method: MethodName;
 }
 
@@ -59,7 +60,8 @@ export class Volumes {
 
   /** Moves a file of the set's directory onto the last volume, or onto a new one. */
   place(name: string, size: number, sha256?: string): void {
-    const { folder, limit } = this.#options;
+    const { folder, volume } = this.#options;
+    const limit = volumeLimit(volume, Math.max(1, this.count));
     const needed = size + RESERVE_FOR_ARCHIVE;
     if (this.count === 0 || (limit !== null && this.#used + needed > limit)) {
       this.#placed.push([]);

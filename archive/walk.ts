@@ -28,8 +28,16 @@ export type Tell = (path: string, trouble: Trouble, detail?: string) => void;
 const FORMAT = '%y %n %s %b %D %i %p\\0';
 const IMMUTABLE = 'I';
 
-/** Every file below the starts, directories before what is in them. */
-export async function* walk(settings: ArchiveSettings, roots: Roots, own: string, tell: Tell): AsyncGenerator<Found[]> {
+/**
+ * Every file below the starts, directories before what is in them.
+ * @param own paths of this run's own, which are left out
+ */
+export async function* walk(
+  settings: ArchiveSettings,
+  roots: Roots,
+  own: readonly string[],
+  tell: Tell,
+): AsyncGenerator<Found[]> {
   const starts = distinct(roots.starts);
   const find = start('find', findArguments(settings, { ...roots, starts }, own));
   find.stdin.end();
@@ -70,11 +78,11 @@ function distinct(starts: readonly string[]): string[] {
   );
 }
 
-function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own: string): string[] {
+function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own: readonly string[]): string[] {
   const print = ['-printf', FORMAT];
   // access(2) says of an immutable file, to root and only to root, that it cannot be written to.
   const flagged = ['(', '!', '-type', 'l', '!', '-writable', '-printf', IMMUTABLE, ',', ...print, ')'];
-  const left = leftOut(settings, starts, own);
+  const left = leftOut(settings, own);
   const whole = binds.flatMap((path) => ['-path', escaped(path), '-prune', ...print, '-o']);
   return [
     ...starts,
@@ -90,10 +98,9 @@ function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own:
 }
 
 /** Tests of find for what is not archived. In its globs `*` matches `/`, too. */
-function leftOut(settings: ArchiveSettings, starts: readonly string[], own: string): string[][] {
-  const { directory, excludeLargerThan, excludeOlderThan } = settings;
-  const chosen = starts.some((path) => path === directory || isBelow(path, directory));
-  const tests = [['-path', escaped(chosen ? own : directory)]];
+function leftOut(settings: ArchiveSettings, own: readonly string[]): string[][] {
+  const { excludeLargerThan, excludeOlderThan } = settings;
+  const tests = own.map((path) => ['-path', escaped(path)]);
   for (const glob of settings.exclude) tests.push([glob.includes('/') ? '-path' : '-name', glob]);
   if (excludeLargerThan !== null) tests.push(['-type', 'f', '-size', `+${excludeLargerThan}c`]);
   if (excludeOlderThan !== null) tests.push(['-type', 'f', '-mmin', `+${excludeOlderThan}`]);

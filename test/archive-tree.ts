@@ -44,14 +44,16 @@ function specification(folder: string): string[] {
   return text.split('\n').filter((line) => !/^#\s+(user|machine|tree|date):/.test(line));
 }
 
-export const SETTINGS: Omit<ArchiveSettings, 'include' | 'directory'> = {
+export const SETTINGS: Omit<ArchiveSettings, 'include' | 'to'> = {
   name: 'tree',
   exclude: [],
   excludeTagged: [],
   excludeLargerThan: null,
   excludeOlderThan: null,
   filesystems: 'local',
+  scratch: '/var/tmp',
   volume: null,
+  verify: false,
   method: 'zstd',
   level: 3,
 };
@@ -63,5 +65,5 @@ export function archiveTree(
   more: Partial<ArchiveSettings> = {},
 ): Promise<ArchiveResult> {
   const silent = { step: () => {}, progress: () => {}, note: () => {} };
-  return archive({ ...SETTINGS, include: [tree], directory, ...more }, silent);
+  return archive({ ...SETTINGS, include: [tree], to: { directory }, ...more }, silent);
 }

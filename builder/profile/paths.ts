@@ -25,6 +25,9 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['restore', 'keyFile'] },
   { path: ['network', 'authorities', '*'], or: /^(?!\.\.\.$)/ },
   { path: ['archive', 'to', 'directory'] },
+  { path: ['archive', 'to', 'iso'], or: /^(?!\w[\w+.-]*:)/ },
+  { path: ['archive', 'to', 'credentials'] },
+  { path: ['archive', 'scratch'] },
   { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];
 

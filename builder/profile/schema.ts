@@ -12,6 +12,7 @@ import {
   textOrNull,
 } from '../../contract/settings/fields.ts';
 import { type Static, Type } from '../../contract/settings/type.ts';
+import { ARCHIVE_TO_FIELDS } from './archive-fields.ts';
 import { OWN_RESTORE_FIELDS } from './restore-fields.ts';
 
 /** What `mindi build` can write; each is one file in boot/. */
@@ -276,18 +277,7 @@ export const ProfileSchema = Type.Object(
             'what of file systems mounted below the included paths is archived: one: nothing; local: those on disks of this machine; all: those of servers, too. Never what the kernel makes up (/proc)',
         }),
       ),
-      to: Type.Optional(
-        Type.Union(
-          [
-            Type.Object({ directory: text('a directory, made when it is not there') }, closed),
-            Type.Unsafe<null>({ type: 'null', description: 'nowhere: the profile archives nothing' }),
-          ],
-          { description: 'where sets are written to' },
-        ),
-      ),
-      volume: Type.Optional(
-        sizeOrNull('what a volume holds at most, 700MiB or 4.7GB: a set has as many as it needs; null: one'),
-      ),
+      ...ARCHIVE_TO_FIELDS,
       compression: Type.Optional(
         Type.Enum(['zstd', 'gzip', 'xz', 'lzo', 'none'], {
           description: 'of archives; what does not get smaller is stored as it is (zstd, gzip)',

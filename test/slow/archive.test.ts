@@ -45,7 +45,7 @@ beforeAll(async () => {
   tree = join(work, 'tree');
   sets = join(work, 'sets');
   makeTree(tree);
-  expect((await archiveTree(tree, sets, { volume: 4 << 20 })).volumes).toBe(2);
+  expect((await archiveTree(tree, sets, { volume: [4 << 20] })).volumes).toBe(2);
 });
 afterAll(() => rmSync(work, { recursive: true }));
 
@@ -147,7 +147,7 @@ describe('damage', () => {
     const missing = await mindi(['verify', place, '--json']);
     expect(missing.exitCode).toBe(1);
     expect(JSON.parse(missing.stdout).problems[0]).toMatch(/^volume 1 of 2 of .* is missing$/);
-    await archiveTree(tree, join(work, 'other'), { volume: 4 << 20 });
+    await archiveTree(tree, join(work, 'other'), { volume: [4 << 20] });
     renameSync(join(work, 'other/tree-000001/volume-001'), join(folder, 'volume-001'));
     const swapped = await mindi(['verify', place, '--json']);
     expect(JSON.parse(swapped.stdout).problems.join('\n')).toMatch(/volume-001 is a volume of another set: number 1/);
@@ -422,7 +422,7 @@ test('random trees come back as they were', async () => {
       const random = mkdtempSync(join(work, 'random-'));
       const from = join(random, 'tree');
       grow(Buffer.from(from), root);
-      await archiveTree(from, join(random, 'sets'), { method, level: method === 'none' ? 0 : 1, volume: 4 << 20 });
+      await archiveTree(from, join(random, 'sets'), { method, level: method === 'none' ? 0 : 1, volume: [4 << 20] });
       await using set = await openSet(join(random, 'sets'));
       const to = join(random, 'out');
       const { failed } = await extract(set, { paths: [], to, overwrite: false }, () => {});

@@ -25,7 +25,7 @@ describe('a set', () => {
   test('holds everything: what comes back is what was there, by mindi and by hand', async () => {
     const tree = join(work, 'tree');
     makeTree(tree);
-    const result = await archiveTree(tree, join(work, 'sets'), { volume: 4 << 20 });
+    const result = await archiveTree(tree, join(work, 'sets'), { volume: [4 << 20] });
     expect(result.volumes).toBeGreaterThan(1);
     expect(result.troubles).toEqual({});
     await using set = await openSet(join(work, 'sets'));
@@ -110,7 +110,7 @@ describe('which file systems', () => {
     ].join('\n'),
   );
   const roots = (filesystems: 'one' | 'local' | 'all', include = ['/srv']) =>
-    chooseRoots({ ...SETTINGS, include, directory: '/bkp', filesystems }, mounts);
+    chooseRoots({ ...SETTINGS, include, to: { directory: '/bkp' }, filesystems }, mounts);
 
   test('one, those of this machine, those of servers; never bind mounts and what the kernel makes up', () => {
     expect(roots('one')).toEqual({ starts: ['/srv'], binds: ['/srv/bind'], pseudo: ['/srv/tmp'] });
