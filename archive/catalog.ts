@@ -63,15 +63,16 @@ function recordArchives(catalog: DatabaseSync, archives: readonly FinishedArchiv
 }
 
 function recordMembers(catalog: DatabaseSync, packed: readonly Packed[]): void {
-  const member = insertInto(catalog, 'members', 19);
+  const member = insertInto(catalog, 'members', 22);
   const slice = insertInto(catalog, 'slices', 5);
-  for (const { header, sha256, pieces, trouble, flags } of packed) {
+  for (const { header, sha256, pieces, trouble, flags, inode } of packed) {
     const [first] = pieces;
     const attributes = header.attributes ? Buffer.from(header.attributes, 'latin1') : null;
     const { lastInsertRowid } = member.run(
       ...[null, header.path, header.type, header.mode, header.uid, header.gid, header.size, header.mtime, header.ctime],
       ...[header.target, header.device, sha256, attributes, flags, trouble],
-      ...([first?.archive, first?.start, first?.length, pieces.length] as number[]),
+      ...([first?.archive, first?.start, first?.length, pieces.length, inode] as number[]),
+      ...[null, null],
     );
     if (pieces.length === 1) continue;
     for (const [index, piece] of pieces.entries())

@@ -31,7 +31,7 @@ async function packUnit(unit: Unit, settings: WorkerSettings, catalog: DatabaseS
     const seen = counter();
     const failures = await readMembers(Buffer.from(unit.list), {
       member: async (header, index, window) => {
-        await packer.member(header, window, unit.again[index] === 1);
+        await packer.member(header, window, unit.again[index] === 1, unit.inodes[index] ?? 0);
         seen.add(header.data);
       },
     });

@@ -31,6 +31,7 @@ export interface Packed {
   pieces: Piece[];
   trouble: string | null;
   flags: string | null;
+  inode: number;
 }
 
 /** Bytes kept free in an archive for its beginning and its end. */
@@ -55,10 +56,10 @@ export class Packer {
   }
 
   /** @param again it is in the set already, and here only for this archive. */
-  async member(header: TarHeader, window: Window, again: boolean): Promise<void> {
+  async member(header: TarHeader, window: Window, again: boolean, inode: number): Promise<void> {
     const length = header.headers + padded(header.data);
     const pieces: Piece[] = [];
-    const packed = { header, sha256: null as Buffer | null, pieces, trouble: null, flags: null };
+    const packed = { header, sha256: null as Buffer | null, pieces, trouble: null, flags: null, inode };
     if (length > this.#options.limit - this.#overhead())
       packed.sha256 = await this.#slices(header, length, window, pieces);
     else {

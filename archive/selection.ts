@@ -23,6 +23,10 @@ export interface MemberRow {
   start: number;
   length: number;
   slices: number;
+  inode: number;
+  /** Null: its bytes are in this set. Else which of the set's bases has them, counted from 1, as which member. */
+  base: number | null;
+  base_member: number | null;
 }
 
 /** What a hard link is a link to, by its path. */

@@ -10,6 +10,8 @@ export interface Unit {
   list: Buffer;
   /** For each path: 1 where it is a directory that stands here only so that the archive is complete in itself. */
   again: Uint8Array;
+  /** The last 15 digits of each one's inode: enough to tell two apart, and a number that is exact. */
+  inodes: Float64Array;
   /** Paths of immutable files. */
   immutable: string[];
 }
@@ -138,10 +140,13 @@ function hasTag(folder: string, tag: string): boolean {
   return tag !== CACHE_TAG || readFileSync(path, 'latin1').startsWith(CACHE_SIGNATURE);
 }
 
+const inodeOf = ({ inode }: Found) => Number(inode.slice(inode.indexOf(' ') + 1).slice(-15));
+
 /** Collects the paths of a unit, each after all directories above it. */
 class UnitBuilder {
   #paths: string[] = [];
   #again: number[] = [];
+  #inodes: number[] = [];
   #immutable: string[] = [];
   #bytes = 0;
   #folders = new Set<string>(['.']);
@@ -164,7 +169,7 @@ class UnitBuilder {
     const end = file.path.lastIndexOf('/');
     if (end > 0 && !this.#folders.has(file.path.slice(0, end))) this.#addAbove(file.path);
     if (file.type === 'd') this.#folders.add(file.path);
-    this.#push(file.path, 0);
+    this.#push(file.path, 0, inodeOf(file));
     this.#bytes += file.size;
     if (file.immutable) this.#immutable.push(file.path);
   }
@@ -173,12 +178,13 @@ class UnitBuilder {
     for (const folder of ancestors(path)) {
       if (this.#folders.has(folder)) continue;
       this.#folders.add(folder);
-      this.#push(folder, this.#above.delete(folder) ? 0 : 1);
+      this.#push(folder, this.#above.delete(folder) ? 0 : 1, 0);
     }
   }
 
-  #push(path: string, again: number): void {
+  #push(path: string, again: number, inode: number): void {
     this.#paths.push(path);
+    this.#inodes.push(inode);
     this.#again.push(again);
   }
 
@@ -186,10 +192,12 @@ class UnitBuilder {
     const unit = {
       list: Buffer.from(`${this.#paths.join('\0')}\0`, 'latin1'),
       again: Uint8Array.from(this.#again),
+      inodes: Float64Array.from(this.#inodes),
       immutable: this.#immutable,
     };
     this.#paths = [];
     this.#again = [];
+    this.#inodes = [];
     this.#immutable = [];
     this.#bytes = 0;
     this.#folders = new Set(['.']);

@@ -52,7 +52,8 @@ export type Trouble = keyof typeof TROUBLES;
 
 /**
  * The catalog, SQLite. Paths are bytes without `/` in front. `start` and `length` of members and frames count bytes of
- * the tar archive, `offset` and `size` those of its compressed file.
+ * the tar archive, `offset` and `size` those of its compressed file. `inode`: the last 15 decimal digits of it.
+ * `base`: null of what the set holds itself; n of what the n-th of its bases (fact `bases`) does, as member `base_member`.
  */
 export const CATALOG_SCHEMA = `
   CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT);
@@ -66,7 +67,8 @@ export const CATALOG_SCHEMA = `
   CREATE TABLE members (
     id INTEGER PRIMARY KEY, path BLOB, type TEXT, mode INTEGER, uid INTEGER, gid INTEGER, size INTEGER, mtime TEXT,
     ctime TEXT, target BLOB, device TEXT, sha256 BLOB, attributes BLOB, flags TEXT, trouble TEXT,
-    archive INTEGER, start INTEGER, length INTEGER, slices INTEGER
+    archive INTEGER, start INTEGER, length INTEGER, slices INTEGER,
+    inode INTEGER, base INTEGER, base_member INTEGER
   );
   CREATE TABLE slices (
     member INTEGER, number INTEGER, archive INTEGER, start INTEGER, length INTEGER, PRIMARY KEY (member, number)
