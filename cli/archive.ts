@@ -29,22 +29,28 @@ Examples:
   mindi extract /bkp /srv/www/index.html --to /tmp/restored`,
     )
     .action(async (profileName: string, options: { json?: boolean }) => {
-      const [{ loadProfile }, { archiveSettings }, { archive }] = await Promise.all([
-        import('../builder/profile/load.ts'),
-        import('../archive/settings.ts'),
-        import('../archive/archive.ts'),
-      ]);
-      // Less memory: garbage is collected sooner, and buffers that were read count as such.
-      for (const flag of ['--optimize-for-size', '--no-external-memory-accounted-in-global-limit'])
-        setFlagsFromString(flag);
-      const settings = archiveSettings(await loadProfile(profileName));
-      const started = performance.now();
-      const result = await showing(TITLES, (teller) => archive(settings, teller));
-      const seconds = (performance.now() - started) / 1000;
-      if (options.json) answerJson({ ...result, seconds });
-      else answer(summary(result, seconds));
-      if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing)) process.exitCode = 1;
+      await runArchive(profileName, options);
     });
+}
+
+/** Archives and tells: progress on stderr, the result on stdout. mondoarchive calls it too. */
+export async function runArchive(profileName: string, options: { json?: boolean }): Promise<ArchiveResult> {
+  const [{ loadProfile }, { archiveSettings }, { archive }] = await Promise.all([
+    import('../builder/profile/load.ts'),
+    import('../archive/settings.ts'),
+    import('../archive/archive.ts'),
+  ]);
+  // Less memory: garbage is collected sooner, and buffers that were read count as such.
+  for (const flag of ['--optimize-for-size', '--no-external-memory-accounted-in-global-limit'])
+    setFlagsFromString(flag);
+  const settings = archiveSettings(await loadProfile(profileName));
+  const started = performance.now();
+  const result = await showing(TITLES, (teller) => archive(settings, teller));
+  const seconds = (performance.now() - started) / 1000;
+  if (options.json) answerJson({ ...result, seconds });
+  else answer(summary(result, seconds));
+  if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing)) process.exitCode = 1;
+  return result;
 }
 
 const troublesOf = ({ troubles }: ArchiveResult) => Object.entries(troubles) as [Trouble, number][];

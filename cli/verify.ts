@@ -2,6 +2,11 @@ import { Command } from 'commander';
 import { answer, answerJson, size } from './output.ts';
 import { showing } from './progress.ts';
 
+interface Options {
+  live?: boolean;
+  json?: boolean;
+}
+
 /** `mindi verify SET`. */
 export function verifyCommand(): Command {
   return new Command('verify')
@@ -20,32 +25,34 @@ Examples:
   mindi verify /bkp
   mindi verify /bkp/srv-000003 --live`,
     )
-    .action(async (path: string, options: { live?: boolean; json?: boolean }) => {
-      const [{ openSet }, { verifySet }] = await Promise.all([
-        import('../archive/set.ts'),
-        import('../archive/verify.ts'),
-      ]);
-      await using set = await openSet(path);
-      const titles = { sums: `comparing ${set.folder} with its sums`, live: 'comparing it with this machine' };
-      const { result, differences } = await showing(titles, async ({ step, progress }) => {
-        step('sums');
-        const result = await verifySet(set, (done, total) => progress('read', done, total));
-        if (!options.live) return { result, differences: undefined };
-        step('live');
-        const { compareLive } = await import('../archive/live.ts');
-        return { result, differences: await compareLive(set) };
-      });
-      const good = result.problems.length === 0 && result.damaged.length === 0 && !differences?.length;
-      if (options.json) answerJson({ set: set.folder, id: set.id, ...result, ...(differences ? { differences } : {}) });
-      else {
-        const lines = [
-          ...result.problems,
-          ...result.damaged.map(({ path, archive }) => `damaged: ${path} (archive ${archive})`),
-          ...(differences ?? []).map(({ path, what }) => `${what}: ${path}`),
-        ];
-        const fine = `${set.folder}: ${result.archives} archives, ${size(result.bytes)}: all as they were written`;
-        answer(good ? fine : lines.join('\n'));
-      }
-      if (!good) process.exitCode = 1;
+    .action(async (path: string, options: Options) => {
+      await runVerify(path, options);
     });
+}
+
+/** Verifies and tells. mondoarchive calls it too. */
+export async function runVerify(path: string, options: Options): Promise<void> {
+  const [{ openSet }, { verifySet }] = await Promise.all([import('../archive/set.ts'), import('../archive/verify.ts')]);
+  await using set = await openSet(path);
+  const titles = { sums: `comparing ${set.folder} with its sums`, live: 'comparing it with this machine' };
+  const { result, differences } = await showing(titles, async ({ step, progress }) => {
+    step('sums');
+    const result = await verifySet(set, (done, total) => progress('read', done, total));
+    if (!options.live) return { result, differences: undefined };
+    step('live');
+    const { compareLive } = await import('../archive/live.ts');
+    return { result, differences: await compareLive(set) };
+  });
+  const good = result.problems.length === 0 && result.damaged.length === 0 && !differences?.length;
+  if (options.json) answerJson({ set: set.folder, id: set.id, ...result, ...(differences ? { differences } : {}) });
+  else {
+    const lines = [
+      ...result.problems,
+      ...result.damaged.map(({ path, archive }) => `damaged: ${path} (archive ${archive})`),
+      ...(differences ?? []).map(({ path, what }) => `${what}: ${path}`),
+    ];
+    const fine = `${set.folder}: ${result.archives} archives, ${size(result.bytes)}: all as they were written`;
+    answer(good ? fine : lines.join('\n'));
+  }
+  if (!good) process.exitCode = 1;
 }
