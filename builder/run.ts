@@ -111,6 +111,22 @@ export function start(program: string, args: readonly string[], options: { packa
   return { stdin: child.stdin, stdout: child.stdout, ended: end(), kill: () => void child.kill() };
 }
 
+/** Runs a program and waits, for what must be done while the process ends. Any exit code is an answer; 127: there is no such program. */
+export function runSync(
+  program: string,
+  args: readonly string[],
+  options: { env?: Record<string, string> } = {},
+): RunResult {
+  const started = performance.now();
+  const { exitCode, stdout, stderr } = execaSync(program, args, {
+    env: { LC_ALL: 'C', ...options.env },
+    stdin: 'ignore',
+    reject: false,
+  });
+  logCommand(program, args, started, exitCode ?? 127, stderr ?? '');
+  return { stdout: stdout ?? '', stderr: stderr ?? '', exitCode: exitCode ?? 127 };
+}
+
 /** Passes bytes through a program and waits: for worker threads, whose waiting holds up nobody. */
 export function filterSync(program: string, args: readonly string[], input: Uint8Array): Buffer {
   const { stdout, failed, code, stderr } = execaSync(program, args, {

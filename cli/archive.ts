@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
-import type { ArchiveResult } from '../archive/archive.ts';
+import type { RunResult } from '../archive/run/run.ts';
+import { parseSpan } from '../builder/profile/size.ts';
 import { TROUBLES, type Trouble } from '../contract/archive-set.ts';
+import { MindiError } from '../contract/error.ts';
 import { answer, answerJson, size, table } from './output.ts';
 import { showing } from './progress.ts';
 
@@ -12,6 +14,7 @@ export function archiveCommand(): Command {
   return new Command('archive')
     .description('archive the files of this machine that a profile names')
     .argument('<profile>', 'a YAML file with a section `archive:`')
+    .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -28,34 +31,51 @@ Examples:
   mindi list /bkp --find '*.conf'
   mindi extract /bkp /srv/www/index.html --to /tmp/restored`,
     )
-    .action(async (profileName: string, options: { json?: boolean }) => {
+    .action(async (profileName: string, options: ArchiveOptions) => {
       await runArchive(profileName, options);
     });
 }
 
+export interface ArchiveOptions {
+  wait?: string;
+  json?: boolean;
+}
+
 /** Archives and tells: progress on stderr, the result on stdout. mondoarchive calls it too. */
-export async function runArchive(profileName: string, options: { json?: boolean }): Promise<ArchiveResult> {
-  const [{ loadProfile }, { archiveSettings }, { archive }] = await Promise.all([
+export async function runArchive(profileName: string, options: ArchiveOptions): Promise<RunResult> {
+  const [{ loadProfile }, { archiveSettings }, { runSettings }, { archiveRun }] = await Promise.all([
     import('../builder/profile/load.ts'),
     import('../archive/settings.ts'),
-    import('../archive/archive.ts'),
+    import('../archive/run/settings.ts'),
+    import('../archive/run/run.ts'),
   ]);
   // Less memory: garbage is collected sooner, and buffers that were read count as such.
   for (const flag of ['--optimize-for-size', '--no-external-memory-accounted-in-global-limit'])
     setFlagsFromString(flag);
-  const settings = archiveSettings(await loadProfile(profileName));
+  const profile = await loadProfile(profileName);
+  const settings = archiveSettings(profile);
+  const wait = 60 * spanOf(options.wait);
   const started = performance.now();
-  const result = await showing(TITLES, (teller) => archive(settings, teller));
+  const result = await showing(TITLES, (teller) => archiveRun(settings, runSettings(profile), { wait }, teller));
   const seconds = (performance.now() - started) / 1000;
   if (options.json) answerJson({ ...result, seconds });
   else answer(summary(result, seconds));
-  if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing)) process.exitCode = 1;
+  if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing) || result.problems.length > 0)
+    process.exitCode = 1;
   return result;
 }
 
-const troublesOf = ({ troubles }: ArchiveResult) => Object.entries(troubles) as [Trouble, number][];
+/** Minutes. */
+function spanOf(said = '0m'): number {
+  const minutes = parseSpan(said);
+  if (minutes === null)
+    throw new MindiError(`--wait ${said} is no time`, { code: 'archive.wait', hint: 'As 30m, 2h, 1d.' });
+  return minutes;
+}
 
-function summary(result: ArchiveResult, seconds: number): string {
+const troublesOf = ({ troubles }: RunResult) => Object.entries(troubles) as [Trouble, number][];
+
+function summary(result: RunResult, seconds: number): string {
   const { set, files, bytes, stored, archives, volumes } = result;
   const rows = [
     ['set', set],

@@ -25,6 +25,8 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['restore', 'keyFile'] },
   { path: ['network', 'authorities', '*'], or: /^(?!\.\.\.$)/ },
   { path: ['archive', 'to', 'directory'] },
+  { path: ['archive', 'before', '*'], or: /^(?!\.\.\.$)/ },
+  { path: ['archive', 'after', '*'], or: /^(?!\.\.\.$)/ },
   { path: ['archive', 'to', 'iso'], or: /^(?!\w[\w+.-]*:)/ },
   { path: ['archive', 'to', 'credentials'] },
   { path: ['archive', 'scratch'] },

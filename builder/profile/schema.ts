@@ -13,6 +13,7 @@ import {
 } from '../../contract/settings/fields.ts';
 import { type Static, Type } from '../../contract/settings/type.ts';
 import { ARCHIVE_TO_FIELDS } from './archive-fields.ts';
+import { ARCHIVE_RUN_FIELDS } from './archive-run-fields.ts';
 import { OWN_RESTORE_FIELDS } from './restore-fields.ts';
 
 /** What `mindi build` can write; each is one file in boot/. */
@@ -291,6 +292,7 @@ export const ProfileSchema = Type.Object(
           description: 'how hard it tries: zstd 1-19, gzip and lzo 1-9, xz 0-9; null: as usual, 3, 6, 3, 6',
         }),
       ),
+      ...ARCHIVE_RUN_FIELDS,
     }),
     initrd: section('how the initrd is made', {
       fold: Type.Optional(

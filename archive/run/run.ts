@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
+import { type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
+import { storageProblem } from '../failures.ts';
+import type { ArchiveSettings } from '../settings.ts';
+import { Hooks, type RunOutcome } from './hooks.ts';
+import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
+import type { RunSettings } from './settings.ts';
+
+export interface RunOptions {
+  /** Seconds to wait for another run at the same place. */
+  wait: number;
+}
+
+export interface RunResult extends ArchiveResult {
+  /** What went wrong around the set, which is whole: a sentence each. */
+  problems: string[];
+}
+
+/**
+ * A whole run: nobody else at the same place, what the profile says before and after it, and the set between.
+ * @throws MindiError `archive.locked`, `archive.before`, and those of `archive`
+ */
+export async function archiveRun(
+  settings: ArchiveSettings,
+  how: RunSettings,
+  options: RunOptions,
+  teller: ArchiveTeller,
+): Promise<RunResult> {
+  // Of this machine first: a hook may be what mounts the place, and must not run twice at once.
+  await using _here = await lockFile(lockOfMachine(settings), placeOf(settings), settings.name, options.wait);
+  const hooks = new Hooks(how.hooks, { MINDI_ARCHIVE: settings.name, MINDI_DIRECTORY: storeOf(settings) ?? '' });
+  let outcome: RunOutcome = 'failure';
+  let set = '';
+  const failed: string[] = [];
+  const result = await (async () => {
+    try {
+      await hooks.before();
+      await using there = await lockStore(settings, options.wait);
+      if (there?.left) teller.note(`the run before was cut off: ${there.left}`);
+      const done = await archive(settings, teller);
+      outcome = outcomeOf(done);
+      set = done.set;
+      return done;
+    } finally {
+      failed.push(...(await hooks.after(outcome, set)));
+      for (const text of failed) teller.note(text);
+    }
+  })();
+  return { ...result, problems: failed };
+}
+
+/** Where sets lie as directories; undefined where volumes go somewhere else. */
+const storeOf = ({ to }: ArchiveSettings) => ('directory' in to ? to.directory : undefined);
+
+/** For people. */
+const placeOf = ({ to }: ArchiveSettings) => String(Object.values(to)[0]);
+
+/** Everybody's place for locks, emptied at each boot. */
+const LOCKS = '/run/lock';
+
+function lockOfMachine({ to }: ArchiveSettings): string {
+  const place = createHash('sha256').update(JSON.stringify(to)).digest('hex').slice(0, 16);
+  return join(existsSync(LOCKS) ? LOCKS : tmpdir(), `mindi-archive-${process.getuid?.()}-${place}.lock`);
+}
+
+/** Other machines may write there, too. */
+async function lockStore(settings: ArchiveSettings, wait: number): Promise<Lock | undefined> {
+  const directory = storeOf(settings);
+  if (directory === undefined) return undefined;
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw storageProblem(error, directory) ?? error;
+  }
+  return lockFile(join(directory, LOCK_FILE), directory, settings.name, wait);
+}
+
+function outcomeOf({ troubles }: ArchiveResult): RunOutcome {
+  const missing = (Object.keys(troubles) as Trouble[]).some((trouble) => TROUBLES[trouble].missing);
+  return missing ? 'warnings' : 'success';
+}
