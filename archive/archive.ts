@@ -1,29 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { lstatSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { hashFile } from '../builder/cache.ts';
 import { parseMountinfo } from '../builder/mountlist/mounts.ts';
-import {
-  archiveName,
-  CATALOG,
-  INCOMPLETE,
-  OPEN_CATALOG,
-  parseSetName,
-  setName,
-  type Trouble,
-} from '../contract/archive-set.ts';
+import type { Profile } from '../builder/profile/load.ts';
+import { CATALOG, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
-import { closeCatalog, countTroubles, createCatalog, recordTroubles, rows, setFacts } from './catalog.ts';
-import { METHODS } from './compression.ts';
+import { closeCatalog, countTroubles, createCatalog, recordTroubles, rows, setFacts, setVolumes } from './catalog.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
 import { pack } from './pack.ts';
 import { chooseRoots, isBelow, type Roots } from './roots.ts';
-import { type ArchiveSettings, archiveLimit, volumeLimit } from './settings.ts';
+import { type ArchiveSettings, archiveLimit, nameOf, volumeLimit } from './settings.ts';
 import { compressFile } from './shrink.ts';
+import { openTarget } from './targets/index.ts';
+import type { Target } from './targets/target.ts';
 import { unitsOf } from './units.ts';
 import { Volumes } from './volumes.ts';
 import { walk } from './walk.ts';
@@ -48,32 +42,52 @@ export interface ArchiveResult {
   troubles: Partial<Record<Trouble, number>>;
 }
 
+/** What a run may need beside its settings. */
+export interface ArchiveOptions {
+  /** With media the first volume boots. */
+  profile?: Profile;
+  /** Asks the person at the terminal; without it nobody is there. */
+  ask?: (question: string) => Promise<string>;
+}
+
 /**
- * Archives the chosen files of this machine into a new set. Until the set is whole its directory ends in `.incomplete`;
- * sets that are there are not touched.
+ * Archives the chosen files of this machine into a new set. Until the set is whole it is marked as incomplete; sets that
+ * are there are not touched.
  * @throws MindiError when something that is to be archived is not there, or the set cannot be written
  */
-export async function archive(settings: ArchiveSettings, teller: ArchiveTeller): Promise<ArchiveResult> {
+export async function archive(
+  settings: ArchiveSettings,
+  teller: ArchiveTeller,
+  { profile, ask = unanswered }: ArchiveOptions = {},
+): Promise<ArchiveResult> {
   checkIncluded(settings.include);
   try {
-    const run = await begin(settings, teller);
+    await using target = await openTarget({ settings, profile: profile ?? null, note: teller.note, ask });
+    const run = begin(settings, target);
     teller.step('read');
     await readAll(run, settings, teller);
     teller.step('finish');
     return await finish(run, settings, teller);
   } catch (error) {
-    throw storageProblem(error, directoryOf(settings)) ?? error;
+    throw storageProblem(error, nameOf(settings.to)) ?? error;
   }
 }
 
+const unanswered = async (question: string): Promise<string> => {
+  throw new MindiError(`nobody is there to answer: ${question}`, {
+    code: 'archive.unanswered',
+    hint: 'Run it at a terminal.',
+    exitCode: 1,
+  });
+};
+
 interface Run {
-  /** Where the set will be, and where it is until then. */
-  final: string;
-  folder: string;
+  target: Target;
   id: string;
-  created: string;
   catalog: DatabaseSync;
   volumes: Volumes;
+  /** Of each archive its volume. */
+  places: ReadonlyMap<number, number>;
 }
 
 function checkIncluded(paths: readonly string[]): void {
@@ -90,27 +104,16 @@ function checkIncluded(paths: readonly string[]): void {
   if (problems.length > 0) throw MindiError.all(problems, 'these are not there', 'archive.nothing');
 }
 
-async function begin(settings: ArchiveSettings, { note }: ArchiveTeller): Promise<Run> {
+function begin(settings: ArchiveSettings, target: Target): Run {
   const { name, volume, method } = settings;
-  const directory = directoryOf(settings);
-  await mkdir(directory, { recursive: true });
-  const sets = readdirSync(directory)
-    .map(parseSetName)
-    .filter((set) => set?.name === name);
-  for (const set of sets)
-    if (set && !set.complete)
-      note(
-        `${join(directory, setName(name, set.number))}${INCOMPLETE} was never finished; remove it if you need the room`,
-      );
-  const number = Math.max(0, ...sets.map((set) => set?.number ?? 0)) + 1;
-  const final = join(directory, setName(name, number));
-  const folder = `${final}${INCOMPLETE}`;
-  await mkdir(folder, { mode: 0o700 });
-  const id = randomUUID();
-  const created = new Date().toISOString();
-  const facts = { set: id, name, machine: hostname(), created, method, settings: JSON.stringify(settings) };
-  const catalog = createCatalog(join(folder, OPEN_CATALOG), facts);
-  return { final, folder, id, created, catalog, volumes: new Volumes({ folder, volume, method }) };
+  const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
+  const catalog = createCatalog(target.catalog, { ...facts, name, method, settings: JSON.stringify(settings) });
+  const places = new Map<number, number>();
+  const placed = (number: number, archives: readonly number[]) => {
+    for (const archive of archives) places.set(archive, number);
+  };
+  const volumes = new Volumes({ target, volume, method, facts, placed });
+  return { target, id: facts.set, catalog, volumes, places };
 }
 
 async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTeller): Promise<void> {
@@ -120,51 +123,35 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
     troubles.push({ path, trouble, detail });
     if (troubles.length >= TROUBLES_AT_ONCE) recordTroubles(run.catalog, troubles.splice(0));
   };
-  const limits = { ...whereTo(roots), bytes: archiveLimit(settings.volume), scratch: run.folder };
-  const units = unitsOf(walk(settings, roots, ownPaths(run, settings, roots), tell), settings, limits, tell);
-  const placed = run.catalog.prepare('UPDATE archives SET volume = ? WHERE number = ?');
-  const options = {
-    folder: run.folder,
-    set: run.id,
-    limit: archiveLimit(settings.volume),
-    method: settings.method,
-    level: settings.level,
-  };
+  const { target, volumes } = run;
+  const limit = archiveLimit(settings.volume);
+  const limits = { ...whereTo(roots), bytes: limit, scratch: target.work };
+  const units = unitsOf(walk(settings, roots, ownPaths(target, roots), tell), settings, limits, tell);
+  const { method, level } = settings;
+  const options = { folder: target.work, catalog: target.catalog, set: run.id, limit, method, level };
   let files = 0;
   let bytes = 0;
-  await pack(
-    units,
-    { ...options, catalog: join(run.folder, OPEN_CATALOG) },
-    {
-      progress: (moreFiles, moreBytes) => {
-        files += moreFiles;
-        bytes += moreBytes;
-        teller.progress(`${files} files, ${(bytes / 1e6).toFixed(0)} MB`, 0, 0);
-      },
-      archive: (number, size) => {
-        for (const { number: one, volume } of run.volumes.add(number, size)) placed.run(volume, one);
-      },
+  await pack(units, options, volumes.mayBegin, {
+    progress: (moreFiles, moreBytes) => {
+      files += moreFiles;
+      bytes += moreBytes;
+      teller.progress(`${files} files, ${(bytes / 1e6).toFixed(0)} MB`, 0, 0);
     },
-  );
+    archive: async (archive) => {
+      await volumes.add(archive);
+      return volumes.mayBegin;
+    },
+  });
+  await volumes.settle();
   recordTroubles(run.catalog, troubles);
 }
 
 const TROUBLES_AT_ONCE = 1000;
 
-/** @throws MindiError where sets go anywhere else */
-function directoryOf({ to }: ArchiveSettings): string {
-  if ('directory' in to) return to.directory;
-  throw new MindiError('sets are written to directories only', {
-    code: 'archive.target',
-    hint: 'archive: { to: { directory: /bkp } }',
-  });
-}
-
-/** Where sets are written to; where that directory itself is included, only the set at hand. */
-function ownPaths(run: Run, settings: ArchiveSettings, { starts }: Roots): string[] {
-  const directory = directoryOf(settings);
-  const chosen = starts.some((path) => path === directory || isBelow(path, directory));
-  return [chosen ? run.folder : directory];
+/** What this run writes, and where other sets lie; where such a directory itself is included, only what this run writes. */
+function ownPaths({ own }: Target, { starts }: Roots): string[] {
+  const chosen = (folder: string) => starts.some((path) => path === folder || isBelow(path, folder));
+  return [...own.mine, ...own.others.filter((folder) => !chosen(folder))];
 }
 
 function whereTo({ starts, pseudo }: Roots) {
@@ -176,7 +163,7 @@ function whereTo({ starts, pseudo }: Roots) {
 
 /** The catalog onto the last volume, sums and README onto all; then the set gets its name. */
 async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTeller): Promise<ArchiveResult> {
-  const { catalog, folder, volumes } = run;
+  const { catalog, target, volumes } = run;
   const [counted] = rows<{ files: number; bytes: number | null }>(
     catalog,
     'SELECT count(*) AS files, sum(size) AS bytes FROM members',
@@ -186,32 +173,19 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
     'SELECT count(*) AS archives, sum(size) AS stored FROM archives',
   );
   const troubles = countTroubles(catalog);
-  const sums = new Map<string, string>();
-  const suffix = METHODS[settings.method].suffix;
-  for (const { number, sha256 } of rows<{ number: number; sha256: Uint8Array }>(
-    catalog,
-    'SELECT number, sha256 FROM archives',
-  ))
-    sums.set(archiveName(number, suffix), Buffer.from(sha256).toString('hex'));
+  setVolumes(catalog, run.places);
   setFacts(catalog, { finished: new Date().toISOString() });
   closeCatalog(catalog);
-  await compressFile(join(folder, OPEN_CATALOG), join(folder, CATALOG));
-  await rm(join(folder, OPEN_CATALOG));
-  const { size } = await stat(join(folder, CATALOG));
+  const path = join(target.work, CATALOG);
+  await compressFile(target.catalog, path);
+  await rm(target.catalog);
+  const { sha256, size } = await hashFile(path);
   const limit = volumeLimit(settings.volume, volumes.count + 1);
   if (limit !== null && size > limit)
     note(`the catalog has ${size} bytes: the last volume is bigger than archive.volume says`);
-  volumes.place(CATALOG, size, (await hashFile(join(folder, CATALOG))).sha256);
-  await volumes.seal({ format: 1, set: run.id, machine: hostname(), created: run.created }, sums);
-  if (existsSync(run.final))
-    throw new MindiError('a set of that name has come while this one was written', {
-      code: 'archive.twice',
-      where: run.final,
-      exitCode: 1,
-    });
-  await rename(folder, run.final);
+  await volumes.finish({ name: CATALOG, path, size, sha256 });
   return {
-    set: run.final,
+    set: target.set,
     id: run.id,
     files: counted?.files ?? 0,
     bytes: counted?.bytes ?? 0,

@@ -28,6 +28,14 @@ export function setFacts(catalog: DatabaseSync, facts: Record<string, string>): 
   for (const [name, value] of Object.entries(facts)) insert.run(name, value);
 }
 
+/** Writes on which volume each archive is. */
+export function setVolumes(catalog: DatabaseSync, places: ReadonlyMap<number, number>): void {
+  const update = catalog.prepare('UPDATE archives SET volume = ? WHERE number = ?');
+  catalog.exec('BEGIN');
+  for (const [archive, volume] of places) update.run(volume, archive);
+  catalog.exec('COMMIT');
+}
+
 /** Makes one file of it, without what SQLite keeps beside it. */
 export function closeCatalog(catalog: DatabaseSync): void {
   catalog.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE');

@@ -1,32 +1,36 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MindiError, type MindiErrorOptions, messageOf } from '../contract/error.ts';
-import type { FinishedArchive } from './archive-file.ts';
 import { openCatalog, record } from './catalog.ts';
 import { flagsOf } from './flags.ts';
 import { type Failure, readMembers } from './members.ts';
 import { Packer, type PackerOptions } from './packer.ts';
 import type { Unit } from './units.ts';
+import type { NewArchive } from './volumes.ts';
 
 /** What a thread is told when it starts. */
-export interface WorkerSettings extends Omit<PackerOptions, 'nextNumber'> {
+export interface WorkerSettings extends Omit<PackerOptions, 'nextNumber' | 'closed'> {
   catalog: string;
-  /** One number, shared: that of the last archive. */
+  /** Two numbers, shared: that of the last archive, and the highest one that may be begun. */
   numbers: SharedArrayBuffer;
 }
 
 /** What a thread answers to a unit. */
 export type WorkerAnswer =
   | { kind: 'progress'; files: number; bytes: number }
-  | { kind: 'done'; archives: Pick<FinishedArchive, 'number' | 'size'>[] }
+  | { kind: 'archive'; archive: NewArchive }
+  | { kind: 'done' }
   | { kind: 'failed'; message: string; mindi?: MindiErrorOptions; code?: string; errcode?: number };
 
 /** Bytes between two tellings. */
 const TELL_EVERY = 16 << 20;
 
 async function packUnit(unit: Unit, settings: WorkerSettings, catalog: DatabaseSync): Promise<WorkerAnswer> {
-  const numbers = new Int32Array(settings.numbers);
-  const packer = new Packer({ ...settings, nextNumber: () => Atomics.add(numbers, 0, 1) + 1 });
+  const packer = new Packer({
+    ...settings,
+    nextNumber: () => nextNumber(new Int32Array(settings.numbers)),
+    closed: ({ number, size, sha256 }) => tellMain({ kind: 'archive', archive: { number, size, sha256 } }),
+  });
   try {
     const seen = counter();
     const failures = await readMembers(Buffer.from(unit.list), {
@@ -43,14 +47,24 @@ async function packUnit(unit: Unit, settings: WorkerSettings, catalog: DatabaseS
     packer.abandon();
     throw error;
   }
-  return { kind: 'done', archives: packer.finished.map(({ number, size }) => ({ number, size })) };
+  return { kind: 'done' };
+}
+
+const tellMain = (answer: WorkerAnswer) => parentPort?.postMessage(answer);
+
+/** Waits while there is no room for more archives. */
+function nextNumber(numbers: Int32Array): number {
+  const number = Atomics.add(numbers, 0, 1) + 1;
+  for (let most = Atomics.load(numbers, 1); number > most; most = Atomics.load(numbers, 1))
+    Atomics.wait(numbers, 1, most);
+  return number;
 }
 
 function counter() {
   let files = 0;
   let bytes = 0;
   const tell = () => {
-    parentPort?.postMessage({ kind: 'progress', files, bytes } satisfies WorkerAnswer);
+    tellMain({ kind: 'progress', files, bytes });
     files = 0;
     bytes = 0;
   };
@@ -88,5 +102,5 @@ const settings = workerData as WorkerSettings;
 const catalog = openCatalog(settings.catalog);
 parentPort?.on('message', async (unit: Unit) => {
   const answer = await packUnit(unit, settings, catalog).catch(failed);
-  parentPort?.postMessage(answer);
+  tellMain(answer);
 });

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { MindiError, type MindiErrorOptions } from '../contract/error.ts';
 import type { WorkerAnswer, WorkerSettings } from './pack-worker.ts';
 import type { Unit } from './units.ts';
+import type { NewArchive } from './volumes.ts';
 
 const MOST_WORKERS = 4;
 /** MiB of a thread's heap: with more to spend V8 collects garbage late. */
@@ -11,16 +12,29 @@ const MEMORY = { maxYoungGenerationSizeMb: 3, maxOldGenerationSizeMb: 48 };
 
 interface Hears {
   progress: (files: number, bytes: number) => void;
-  archive: (number: number, size: number) => void;
+  /** Returns the highest number an archive may have that is begun from now on. */
+  archive: (archive: NewArchive) => Promise<number>;
 }
 
-/** Packs units in worker threads, as many at once as there are processors. */
+/**
+ * Packs units in worker threads, as many at once as there are processors.
+ * @param mayBegin the highest number an archive may have as long as none is told
+ */
 export async function pack(
   units: AsyncGenerator<Unit>,
   settings: Omit<WorkerSettings, 'numbers'>,
+  mayBegin: number,
   hears: Hears,
 ): Promise<void> {
-  const numbers = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const numbers = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
+  allow(numbers, mayBegin);
+  const broken = Promise.withResolvers<never>();
+  const heard = {
+    ...hears,
+    archive: (archive: NewArchive) => {
+      hears.archive(archive).then((most) => allow(numbers, most), broken.reject);
+    },
+  };
   const workers: Worker[] = [];
   const begin = () => {
     const worker = new Worker(new URL('./pack-worker.ts', import.meta.url), {
@@ -33,7 +47,8 @@ export async function pack(
   const count = Math.min(availableParallelism(), MOST_WORKERS);
   try {
     // The generator gives one unit at a time to whichever thread asks first.
-    await Promise.all(Array.from({ length: count }, () => work(begin, units, hears)));
+    const all = Promise.all(Array.from({ length: count }, () => work(begin, units, heard)));
+    await Promise.race([all, broken.promise]);
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
     // After a failure find may still be at work.
@@ -41,8 +56,16 @@ export async function pack(
   }
 }
 
+function allow(numbers: SharedArrayBuffer, most: number): void {
+  const shared = new Int32Array(numbers);
+  Atomics.store(shared, 1, most);
+  Atomics.notify(shared, 1);
+}
+
+type Heard = Pick<Hears, 'progress'> & { archive: (archive: NewArchive) => void };
+
 /** A thread is there when there is work for it. */
-async function work(begin: () => Worker, units: AsyncGenerator<Unit>, hears: Hears): Promise<void> {
+async function work(begin: () => Worker, units: AsyncGenerator<Unit>, hears: Heard): Promise<void> {
   let worker: Worker | undefined;
   for (;;) {
     const { value: unit, done } = await units.next();
@@ -52,15 +75,13 @@ async function work(begin: () => Worker, units: AsyncGenerator<Unit>, hears: Hea
   }
 }
 
-async function packed(worker: Worker, unit: Unit, hears: Hears): Promise<void> {
+async function packed(worker: Worker, unit: Unit, hears: Heard): Promise<void> {
   worker.postMessage(unit);
   for await (const [answer] of on(worker, 'message') as AsyncIterable<[WorkerAnswer]>) {
     if (answer.kind === 'failed') throw revived(answer);
     if (answer.kind === 'progress') hears.progress(answer.files, answer.bytes);
-    else {
-      for (const { number, size } of answer.archives) hears.archive(number, size);
-      return;
-    }
+    else if (answer.kind === 'archive') hears.archive(answer.archive);
+    else return;
   }
 }
 

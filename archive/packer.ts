@@ -14,6 +14,8 @@ export interface PackerOptions extends Omit<ArchiveFileOptions, 'comment'> {
   /** Bytes of tar an archive holds at most. */
   limit: number;
   nextNumber: () => number;
+  /** Hears of each archive that is complete. */
+  closed: (archive: FinishedArchive) => void;
 }
 
 /** Where a piece of a member's tar bytes lies. */
@@ -150,8 +152,11 @@ export class Packer {
   }
 
   #close(): void {
-    if (this.#archive) this.finished.push(this.#archive.finish());
+    if (!this.#archive) return;
+    const finished = this.#archive.finish();
+    this.finished.push(finished);
     this.#archive = undefined;
+    this.#options.closed(finished);
   }
 
   #enter(path: Buffer, headers: Buffer): void {

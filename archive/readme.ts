@@ -6,7 +6,7 @@ import { METHODS } from './compression.ts';
 export function readmeText(volume: Volume, method: MethodName): string {
   const { byHand, suffix } = METHODS[method];
   const archives = `[0-9]*.tar${suffix}`;
-  return `Files of ${volume.machine}, archived ${volume.created}: volume ${volume.number} of ${volume.of} of the set
+  return `Files of ${volume.machine}, archived ${volume.created}: volume ${volume.number}${volume.of === null ? '' : ` of ${volume.of}`} of the set
 ${volume.set}.
 
 With mindi:

@@ -177,8 +177,9 @@ function withCatalog(folder: string, volumes: readonly PresentVolume[]): Present
     .filter(({ folder: path }) => existsSync(join(path, CATALOG)))
     .toSorted((one, other) => count(other.volume.set) - count(one.volume.set));
   if (found) return found;
-  const numbers = volumes.map(({ volume }) => `${volume.number} of ${volume.of}`).join(', ');
-  throw new MindiError(`the volume with the catalog, the last one, is missing; there are ${numbers || 'none'}`, {
+  const numbers = volumes.map(({ volume }) => volume.number).join(', ');
+  const there = numbers ? `the volumes ${numbers}` : 'none';
+  throw new MindiError(`the volume with the catalog, the last one, is missing; there are ${there}`, {
     code: 'set.no-catalog',
     where: folder,
     hint: 'Put it beside the others. Without it archives are restored by hand, as the README on each volume says.',

@@ -7,6 +7,13 @@ import { MindiError } from '../contract/error.ts';
 /** `archive.to` of a profile, paths absolute. */
 export type ArchiveTo = NonNullable<NonNullable<ProfileFile['archive']>['to']>;
 
+/** A target for people: its directory, device or address. */
+export function nameOf(to: ArchiveTo): string {
+  const said = to as Partial<Record<(typeof KINDS)[number], string>>;
+  return KINDS.map((kind) => said[kind]).find((name) => name !== undefined) ?? '';
+}
+const KINDS = ['directory', 'iso', 'burner', 'usb', 'tape', 'url'] as const;
+
 /** Where there is room for volumes, and what outlives a boot. */
 const SCRATCH = '/var/tmp';
 

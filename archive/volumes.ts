@@ -1,117 +1,170 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, renameSync } from 'node:fs';
-import { open, readdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { archiveName, type MethodName, README, SHA256SUMS, volumeName } from '../contract/archive-set.ts';
+import { join } from 'node:path';
+import { archiveName, type MethodName, README, SHA256SUMS } from '../contract/archive-set.ts';
+import { MindiError } from '../contract/error.ts';
 import { formatSums, type Sum } from '../contract/sums.ts';
 import { VOLUME_FILE, type Volume } from '../contract/volume.ts';
 import { METHODS } from './compression.ts';
 import { readmeText } from './readme.ts';
 import { type ArchiveSettings, volumeLimit } from './settings.ts';
+import type { Target, VolumeFile } from './targets/target.ts';
 
-/** Bytes kept free on a volume for README, sums and the like, and for each archive's line in them. */
-const RESERVE = 16 << 10;
-const RESERVE_FOR_ARCHIVE = 128;
+/** Bytes kept free on a volume for README, sums and the like, and for each file's line in them and place in a file system. */
+const RESERVE = 64 << 10;
+const RESERVE_FOR_FILE = 4096;
+/** Archives that may be in the making while others with lower numbers are. */
+const AHEAD = 8;
+const ANY_NUMBER = 2 ** 31 - 1;
 
 export interface VolumesOptions {
-  /** Directory of the set. */
-  folder: string;
+  target: Target;
   /** Bytes of volumes; null: no limit. */
   volume: ArchiveSettings['volume'];
   method: MethodName;
+  facts: Pick<Volume, 'set' | 'machine' | 'created'>;
+  /** Hears which archives are on a volume. */
+  placed: (volume: number, archives: readonly number[]) => void;
 }
 
-/** A file that is on a volume and its hash, if it is known already. */
-interface Placed {
-  name: string;
-  sha256?: string;
+/** A finished archive. */
+export interface NewArchive {
+  number: number;
+  size: number;
+  sha256: Uint8Array;
 }
 
-/** Puts finished files on volumes, in the order of their numbers. */
+/** Puts finished files on volumes, in the order of their numbers, each volume sealed as soon as it is full. */
 export class Volumes {
   readonly #options: VolumesOptions;
-  /** Files of each volume; index 0 is volume 1. */
-  readonly #placed: Placed[][] = [];
+  #count = 0;
+  /** What is on the volume that is being filled, null between two. */
+  #placed: VolumeFile[] | null = null;
   #used = 0;
+  #previous: string | null = null;
   /** Archives that wait for one with a lower number. */
-  readonly #waiting = new Map<number, number>();
+  readonly #waiting = new Map<number, NewArchive>();
   #next = 1;
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: VolumesOptions) {
     this.#options = options;
   }
 
   get count(): number {
-    return this.#placed.length;
+    return this.#count;
   }
 
-  /** An archive of `size` bytes is finished in the set's directory. Returns what went where. */
-  add(number: number, size: number): { number: number; volume: number }[] {
-    this.#waiting.set(number, size);
-    const placed: { number: number; volume: number }[] = [];
-    for (let next = this.#waiting.get(this.#next); next !== undefined; next = this.#waiting.get(this.#next)) {
-      this.place(archiveName(this.#next, METHODS[this.#options.method].suffix), next);
-      placed.push({ number: this.#next, volume: this.count });
+  /** The highest number an archive may have that is begun now. */
+  get mayBegin(): number {
+    return this.#options.target.staged ? this.#next - 1 + AHEAD : ANY_NUMBER;
+  }
+
+  /** An archive is finished in the target's work directory. Resolves when what can be placed is placed. */
+  add(archive: NewArchive): Promise<void> {
+    this.#waiting.set(archive.number, archive);
+    return this.#after(() => this.#placeWaiting());
+  }
+
+  /** Resolves when every archive is placed, and `placed` has heard of all. */
+  settle(): Promise<void> {
+    return this.#after(async () => this.#tellPlaced());
+  }
+
+  /** The last file; then the last volume is sealed and the set gets its name. */
+  finish(last: VolumeFile): Promise<void> {
+    return this.#after(async () => {
+      await this.#place(last);
+      await this.#seal(this.#count);
+      await this.#options.target.finish();
+    });
+  }
+
+  /** One thing after the other: volumes are filled in order. */
+  #after(task: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(task);
+    // Once it has failed it fails for whoever comes next.
+    this.#queue = done;
+    done.catch(() => {});
+    return done;
+  }
+
+  async #placeWaiting(): Promise<void> {
+    const { target, method } = this.#options;
+    for (let next = this.#waiting.get(this.#next); next; next = this.#waiting.get(this.#next)) {
+      const name = archiveName(next.number, METHODS[method].suffix);
+      const sha256 = Buffer.from(next.sha256).toString('hex');
+      await this.#place({ name, path: join(target.work, name), size: next.size, sha256 });
       this.#waiting.delete(this.#next);
       this.#next += 1;
     }
-    return placed;
   }
 
-  /** Moves a file of the set's directory onto the last volume, or onto a new one. */
-  place(name: string, size: number, sha256?: string): void {
-    const { folder, volume } = this.#options;
-    const limit = volumeLimit(volume, Math.max(1, this.count));
-    const needed = size + RESERVE_FOR_ARCHIVE;
-    if (this.count === 0 || (limit !== null && this.#used + needed > limit)) {
-      this.#placed.push([]);
-      this.#used = RESERVE;
-      mkdirSync(join(folder, dirname(join(volumeName(this.count), VOLUME_FILE))), { recursive: true });
+  /** Puts a file on the last volume, or on a new one. */
+  async #place(file: VolumeFile): Promise<void> {
+    if (this.#placed && !this.#fits(file) && (this.#placed.length > 0 || this.#count === 1)) await this.#seal(null);
+    const placed = this.#placed ?? (await this.#begin());
+    const again = await this.#options.target.place(file);
+    if (again.length === 0) {
+      this.#used += file.size + RESERVE_FOR_FILE;
+      placed.push(file);
+      return;
     }
-    this.#used += needed;
-    this.#placed.at(-1)?.push({ name, ...(sha256 ? { sha256 } : {}) });
-    renameSync(join(folder, name), join(folder, volumeName(this.count), name));
+    const names = new Set(again.map(({ name }) => name));
+    this.#placed = placed.filter(({ name }) => !names.has(name));
+    if (this.#placed.length === 0) throw tooSmall(this.#options.target.set);
+    await this.#seal(null);
+    for (const one of again) await this.#place(one);
   }
 
-  /** Writes what tells about each volume, and makes sure that all is on the disk. */
-  async seal(volume: Omit<Volume, 'number' | 'of' | 'previous'>, sums: ReadonlyMap<string, string>): Promise<void> {
-    let previous: string | null = null;
-    for (const [index, placed] of this.#placed.entries()) {
-      const folder = join(this.#options.folder, volumeName(index + 1));
-      const own: Volume = { ...volume, number: index + 1, of: this.count, previous };
-      const texts: Record<string, string> = {
-        [README]: readmeText(own, this.#options.method),
-        [VOLUME_FILE]: `${JSON.stringify(own, null, 2)}\n`,
-      };
-      const all: Sum[] = placed.map(({ name, sha256 }) => ({ path: name, sha256: sha256 ?? sums.get(name) ?? '' }));
-      for (const [name, text] of Object.entries(texts)) all.push({ path: name, sha256: sumOf(text) });
-      texts[SHA256SUMS] = formatSums(all);
-      previous = sumOf(texts[SHA256SUMS]);
-      for (const [name, text] of Object.entries(texts)) await writeFile(join(folder, name), text);
-      await flush(folder);
-    }
-    await syncFile(this.#options.folder);
+  #fits({ size }: VolumeFile): boolean {
+    const { target, volume } = this.#options;
+    const limit = volumeLimit(volume, this.#count);
+    return limit === null || this.#used + size + RESERVE_FOR_FILE <= limit - target.overhead(this.#count);
+  }
+
+  async #begin(): Promise<VolumeFile[]> {
+    this.#count += 1;
+    this.#used = RESERVE;
+    this.#placed = [];
+    await this.#options.target.begin(this.#volume(null));
+    return this.#placed;
+  }
+
+  #volume(of: number | null): Volume {
+    return { format: 1, ...this.#options.facts, number: this.#count, of, previous: this.#previous };
+  }
+
+  /** @param of how many volumes there are, when this is the last one */
+  async #seal(of: number | null): Promise<void> {
+    const { target, method } = this.#options;
+    const placed = this.#placed ?? [];
+    const volume = this.#volume(of);
+    this.#tellPlaced();
+    const texts = new Map([
+      [README, readmeText(volume, method)],
+      [VOLUME_FILE, `${JSON.stringify(volume, null, 2)}\n`],
+    ]);
+    const all: Sum[] = placed.map(({ name, sha256 }) => ({ path: name, sha256 }));
+    for (const [name, text] of texts) all.push({ path: name, sha256: sumOf(text) });
+    const sums = formatSums(all);
+    texts.set(SHA256SUMS, sums);
+    this.#previous = sumOf(sums);
+    this.#placed = null;
+    await target.seal(volume, texts);
+  }
+
+  #tellPlaced(): void {
+    const numbers = (this.#placed ?? []).map(({ name }) => Number.parseInt(name, 10));
+    this.#options.placed(this.#count, numbers.filter(Number.isFinite));
   }
 }
+
+const tooSmall = (where: string) =>
+  new MindiError('a new volume has no room for even one archive', {
+    code: 'archive.volume',
+    where,
+    hint: 'Take bigger media, or say in archive.volume how much one holds.',
+    exitCode: 1,
+  });
 
 const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
-
-/** fsync(2) of everything in a directory, and of itself. */
-async function flush(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    await syncFile(join(entry.parentPath, entry.name));
-  }
-  await syncFile(folder);
-}
-
-async function syncFile(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    // Some servers' file systems cannot do it for directories.
-    await file.sync().catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EINVAL' && error.code !== 'EBADF') throw error;
-    });
-  } finally {
-    await file.close();
-  }
-}

@@ -5,7 +5,7 @@ export interface Volume {
   set: string;
   /** From 1. */
   number: number;
-  /** How many there are; null while the set is being written. */
+  /** How many there are; null on all but the last, which are written before anybody knows. */
   of: number | null;
   /** Host name of the machine that was archived. */
   machine: string;
