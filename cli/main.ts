@@ -16,6 +16,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./verify.ts')).verifyCommand(),
   async () => (await import('./list.ts')).listCommand(),
   async () => (await import('./extract.ts')).extractCommand(),
+  async () => (await import('./classic/command.ts')).mondoarchiveCommand(),
   async () => (await import('./serve.ts')).serveCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
   async () => (await import('./drivers.ts')).driversCommand(),
@@ -56,6 +57,8 @@ async function main(argv: string[]): Promise<number> {
   log(`mindi ${version} ${JSON.stringify(argv)} node ${process.version} in ${process.cwd()}`);
   try {
     if (argv.length === 0) return await bare();
+    // Its options are getopt's, with rules of their own.
+    if (argv[0] === 'mondoarchive') return await (await import('./classic/command.ts')).mondoarchive(argv.slice(1));
     const mindi = await program();
     for (const command of [mindi, ...mindi.commands]) command.exitOverride();
     await mindi.parseAsync(modern(argv), { from: 'user' });
