@@ -40,21 +40,24 @@ Examples:
  */
 export async function mondoarchive(argv: readonly string[]): Promise<number> {
   if (argv.length === 0) return bare();
-  const { parseClassic } = await import('./parse.ts');
-  const { said, showProfile, json, help } = parseClassic(argv);
-  if (help) {
+  const { parseClassic, refuse } = await import('./parse.ts');
+  const call = parseClassic(argv);
+  if (call.help) {
     answer(mondoarchiveCommand().helpInformation() + HELP);
     return 0;
   }
-  if (said.has('Q')) return tellLoader();
+  if (call.said.has('Q')) {
+    refuse(call.problems);
+    return tellLoader();
+  }
   const { profileText, translate } = await import('./translate.ts');
-  const classic = translate(said);
+  const classic = translate(call);
   for (const note of classic.notes) talk(`mondoarchive: note: ${note}`);
-  if (showProfile) {
+  if (call.showProfile) {
     answer(profileText(classic));
     return 0;
   }
-  return run(classic, { json });
+  return run(classic, { json: call.json });
 }
 
 /** Without options a person is asked, on a terminal. */

@@ -7,6 +7,8 @@ export interface ClassicOption {
   /** What follows it, as people are told; absent: nothing. */
   value?: string;
   about: string;
+  /** What says the same in a profile. */
+  profile?: string;
   /** It means nothing today: what is so without it, or what to use. The run goes on. */
   gone?: string;
   /** It chose files to archive in a way that there is no longer: the run does not begin. What to use. */
@@ -15,42 +17,76 @@ export interface ClassicOption {
 
 const TASKS: ClassicOption[] = [
   { letter: 'O', about: 'archive this machine' },
-  { letter: 'V', about: 'verify the set: with -O the one just written, alone the newest that is there' },
+  {
+    letter: 'V',
+    profile: 'archive.verify: true',
+    about: 'verify the set: with -O the one just written, alone the newest that is there',
+  },
 ];
 
 /** Exactly one of them says what the set is written to. */
 const TARGETS: ClassicOption[] = [
-  { letter: 'i', about: 'ISO images in the directory -d' },
-  { letter: 'n', value: 'SERVER:/PATH', about: 'ISO images on an NFS server; nfs:// and sshfs:// too; -d is below it' },
-  { letter: 'c', value: 'SPEED', about: 'CDs, in the burner -d' },
-  { letter: 'w', value: 'SPEED', about: 'rewritable CDs, which are wiped' },
-  { letter: 'r', about: 'DVDs or Blu-ray discs' },
-  { letter: 'C', value: 'SPEED', about: 'CDs, as -c: there is no other way of writing them any more' },
-  { letter: 't', about: 'tapes, in the drive -d' },
-  { letter: 'u', about: 'the same, of a drive that is no SCSI tape' },
-  { letter: 'o', about: 'a tape that also starts the machine (One Button Disaster Recovery)' },
-  { letter: 'U', about: 'the USB disk -d' },
+  { letter: 'i', profile: 'archive.to: { iso: DIR }', about: 'ISO images in the directory -d' },
+  {
+    letter: 'n',
+    profile: 'archive.to: { iso: nfs://SERVER/PATH }',
+    value: 'SERVER:/PATH',
+    about: 'ISO images on an NFS server; nfs:// and sshfs:// too; -d is below it',
+  },
+  { letter: 'c', profile: 'archive.to: { burner: DEVICE, speed: N }', value: 'SPEED', about: 'CDs, in the burner -d' },
+  {
+    letter: 'w',
+    profile: 'archive.to: { burner: DEVICE, speed: N, wipe: true }',
+    value: 'SPEED',
+    about: 'rewritable CDs, which are wiped',
+  },
+  { letter: 'r', profile: 'archive.to: { burner: DEVICE }', about: 'DVDs or Blu-ray discs' },
+  {
+    letter: 'C',
+    profile: 'archive.to: { burner: DEVICE, speed: N }',
+    value: 'SPEED',
+    about: 'CDs, as -c: there is no other way of writing them any more',
+  },
+  { letter: 't', profile: 'archive.to: { tape: DEVICE }', about: 'tapes, in the drive -d' },
+  { letter: 'u', profile: 'archive.to: { tape: DEVICE }', about: 'the same, of a drive that is no SCSI tape' },
+  {
+    letter: 'o',
+    profile: 'archive.to: { tape: DEVICE, obdr: true }',
+    about: 'a tape that also starts the machine (One Button Disaster Recovery)',
+  },
+  { letter: 'U', profile: 'archive.to: { usb: DEVICE }', about: 'the USB disk -d' },
 ];
 
 const WHERE: ClassicOption[] = [
   { letter: 'd', value: 'PATH', about: 'the directory or device, from / on' },
-  { letter: 'p', value: 'PREFIX', about: 'names the set and its images; mondorescue if not said' },
+  { letter: 'p', profile: 'name', value: 'PREFIX', about: 'names the set and its images; mondorescue if not said' },
   {
     letter: 's',
+    profile: 'archive.volume',
     value: 'SIZES',
     about: 'what a medium holds: 700m, 4.3g, or one for each, 4480m,650m; a number alone is MiB',
   },
-  { letter: 'S', value: 'DIR', about: 'where volumes wait to be written; never archived' },
+  { letter: 'S', profile: 'archive.scratch', value: 'DIR', about: 'where volumes wait to be written; never archived' },
   { letter: 'T', value: 'DIR', about: 'where other temporary files lie; never archived' },
-  { letter: 'b', value: 'BYTES', about: 'block size of tapes, 512 to 1M, a multiple of 512' },
-  { letter: 'e', about: 'leave the medium in the drive' },
+  {
+    letter: 'b',
+    profile: 'archive.to: { tape: DEVICE, blockSize: BYTES }',
+    value: 'BYTES',
+    about: 'block size of tapes, 512 to 1M, a multiple of 512',
+  },
+  { letter: 'e', profile: 'archive.to: { …, eject: false }', about: 'leave the medium in the drive' },
 ];
 
 const WHAT: ClassicOption[] = [
-  { letter: 'I', value: 'PATHS', about: 'what to archive, instead of /: separated by |, or by blanks' },
-  { letter: 'J', value: 'FILE', about: 'the same, one path a line of a file' },
-  { letter: 'E', value: 'PATHS', about: 'what to leave out: separated by |, or by blanks' },
-  { letter: 'N', about: 'leave out file systems of servers' },
+  {
+    letter: 'I',
+    profile: 'archive.include',
+    value: 'PATHS',
+    about: 'what to archive, instead of /: separated by |, or by blanks',
+  },
+  { letter: 'J', profile: 'archive.include', value: 'FILE', about: 'the same, one path a line of a file' },
+  { letter: 'E', profile: 'archive.exclude', value: 'PATHS', about: 'what to leave out: separated by |, or by blanks' },
+  { letter: 'N', profile: 'archive.filesystems: local', about: 'leave out file systems of servers' },
   { letter: 'D', about: 'only what changed since the last set' },
   {
     letter: 'x',
@@ -61,13 +97,21 @@ const WHAT: ClassicOption[] = [
 ];
 
 const HOW: ClassicOption[] = [
-  { letter: 'L', about: 'compress by lzo' },
-  { letter: 'G', about: 'compress by gzip' },
-  { letter: 'Y', about: 'compress by LZMA (xz)' },
-  { letter: '0', about: 'do not compress' },
-  { letter: '1', about: 'compress quickly: by zstd if neither of -L, -G, -Y says otherwise' },
-  ...['2', '3', '4', '5', '6', '7', '8'].map((letter) => ({ letter, about: `compress at level ${letter}` })),
-  { letter: '9', about: 'compress as much as can be' },
+  { letter: 'L', profile: 'archive.compression: lzo', about: 'compress by lzo' },
+  { letter: 'G', profile: 'archive.compression: gzip', about: 'compress by gzip' },
+  { letter: 'Y', profile: 'archive.compression: xz', about: 'compress by LZMA (xz)' },
+  { letter: '0', profile: 'archive.compression: none', about: 'do not compress' },
+  {
+    letter: '1',
+    profile: 'archive.level: 1',
+    about: 'compress quickly: by zstd if neither of -L, -G, -Y says otherwise',
+  },
+  ...['2', '3', '4', '5', '6', '7', '8'].map((letter) => ({
+    letter,
+    profile: `archive.level: ${letter}`,
+    about: `compress at level ${letter}`,
+  })),
+  { letter: '9', profile: 'archive.level: 9', about: 'compress as much as can be' },
   {
     letter: 'R',
     about: 'archive by star',
@@ -76,10 +120,19 @@ const HOW: ClassicOption[] = [
 ];
 
 const MEDIUM: ClassicOption[] = [
-  { letter: 'k', value: 'KERNEL', about: 'image of the kernel that boots the medium, or FAILSAFE' },
-  { letter: 'H', about: 'the medium restores without asking when it is started: nuke mode' },
-  { letter: 'P', value: 'SCRIPT', about: 'a script that runs when a restore is done' },
-  { letter: 'W', about: 'the media do not boot' },
+  {
+    letter: 'k',
+    profile: 'kernel: { image, modules }, or failsafe',
+    value: 'KERNEL',
+    about: 'image of the kernel that boots the medium, or FAILSAFE',
+  },
+  {
+    letter: 'H',
+    profile: 'restore.mode: nuke, boot.default: nuke',
+    about: 'the medium restores without asking when it is started: nuke mode',
+  },
+  { letter: 'P', profile: 'restore.after', value: 'SCRIPT', about: 'a script that runs when a restore is done' },
+  { letter: 'W', profile: 'no media', about: 'the media do not boot' },
   {
     letter: 'f',
     value: 'DEVICE',

@@ -10,12 +10,11 @@ export interface ClassicCall {
   showProfile: boolean;
   json: boolean;
   help: boolean;
+  /** What is wrong with the options themselves; their values are translate.ts's. */
+  problems: MindiError[];
 }
 
-/**
- * Reads mondoarchive's options, as getopt(3) does: `-OV`, `-s700M`, `-s 700M`.
- * @throws MindiError `mondoarchive.call` with everything that is wrong
- */
+/** Reads mondoarchive's options, as getopt(3) does: `-OV`, `-s700M`, `-s 700M`. */
 export function parseClassic(argv: readonly string[]): ClassicCall {
   const { tokens } = parseArgs({
     args: [...argv],
@@ -34,10 +33,14 @@ export function parseClassic(argv: readonly string[]): ClassicCall {
     else if (token.rawName === '-h') words.add('help');
     else letter(token.rawName, token.value, said, problems);
   }
-  const call = { said, showProfile: words.has('show-profile'), json: words.has('json'), help: words.has('help') };
-  if (!call.help) problems.push(...contradictions(said));
-  if (problems.length > 0) throw MindiError.all(problems, `mondoarchive: ${problems.length} problems:`, CODE);
-  return call;
+  problems.push(...contradictions(said));
+  return {
+    said,
+    showProfile: words.has('show-profile'),
+    json: words.has('json'),
+    help: words.has('help'),
+    problems,
+  };
 }
 
 const CODE = 'mondoarchive.call';
@@ -50,6 +53,11 @@ const KNOWN = Object.fromEntries([
   ...['help', ...MODERN_OPTIONS.map(({ word }) => word)].map((name) => [name, { type: 'boolean' as const }]),
   ['h', { type: 'boolean' as const, short: 'h' }],
 ]);
+
+/** @throws MindiError `mondoarchive.call` with all of them, if there are any */
+export function refuse(problems: readonly MindiError[]): void {
+  if (problems.length > 0) throw MindiError.all(problems, `mondoarchive: ${problems.length} problems:`, CODE);
+}
 
 export const callProblem = (message: string, hint: string, where?: string) =>
   new MindiError(message, { code: CODE, hint, ...(where ? { where } : {}) });

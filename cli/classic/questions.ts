@@ -1,4 +1,5 @@
 import { confirm, intro, isCancel, log, outro, select, text } from '@clack/prompts';
+import { talk } from '../output.ts';
 
 /** A person pressed Ctrl-C or Escape. */
 class Cancelled extends Error {}
@@ -30,7 +31,9 @@ export async function askAndRun(): Promise<number> {
   let argv: string[];
   try {
     argv = await ask();
-    log.message(`The same without questions:\n${shellLine(['mondoarchive', ...argv])}`);
+    log.message('The same without questions:');
+    // Without clack's bars, so that it can be copied.
+    talk(shellLine(['mondoarchive', ...argv]));
     if (!(await answered(confirm({ message: 'Shall I begin?' })))) throw new Cancelled();
   } catch (error) {
     if (!(error instanceof Cancelled)) throw error;
@@ -44,11 +47,15 @@ export async function askAndRun(): Promise<number> {
 
 async function ask(): Promise<string[]> {
   const letter = await answered(
-    select({ message: 'What shall I write to?', options: TARGETS.map(({ letter: value, label }) => ({ value, label })) }),
+    select({
+      message: 'What shall I write to?',
+      options: TARGETS.map(({ letter: value, label }) => ({ value, label })),
+    }),
   );
   const target = TARGETS.find((one) => one.letter === letter) ?? TARGETS[0];
   const place = await said(target.where, target.expected, letter === 'n' ? serverProblem : pathProblem);
-  const where = letter === 'n' ? ['-n', place] : [`-${letter}`, ...('value' in target ? [target.value] : []), '-d', place];
+  const where =
+    letter === 'n' ? ['-n', place] : [`-${letter}`, ...('value' in target ? [target.value] : []), '-d', place];
   const size = 'in'.includes(letter)
     ? await said('How big may an image be? (700m, 4.3g; nothing: as big as it gets)', '', () => undefined)
     : '';
@@ -71,15 +78,19 @@ async function ask(): Promise<string[]> {
 }
 
 /** An answer of words; what is expected stands there already. */
-async function said(message: string, initialValue: string, problem: (text: string) => string | undefined): Promise<string> {
+async function said(
+  message: string,
+  initialValue: string,
+  problem: (text: string) => string | undefined,
+): Promise<string> {
   const validate = (value: string | undefined) => problem((value ?? '').trim());
   return (await answered(text({ message, initialValue, validate }))).trim();
 }
 
-async function answered<T>(question: Promise<T | symbol>): Promise<T> {
+async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
   const value = await question;
   if (isCancel(value)) throw new Cancelled();
-  return value as T;
+  return value as Exclude<T, symbol>;
 }
 
 const pathProblem = (path: string) => (path.startsWith('/') ? undefined : 'Write the path from / on.');

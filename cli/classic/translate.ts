@@ -5,10 +5,10 @@ import { modulesDirectory } from '../../builder/kernel/find.ts';
 import { readKernelHeader } from '../../builder/kernel/header.ts';
 import type { ProfileFile } from '../../builder/profile/schema.ts';
 import { parseSize } from '../../builder/profile/size.ts';
-import { MindiError, messageOf } from '../../contract/error.ts';
+import { messageOf } from '../../contract/error.ts';
 import { destination } from './destination.ts';
 import { CLASSIC_OPTIONS } from './options.ts';
-import { callProblem, type Said } from './parse.ts';
+import { type ClassicCall, callProblem, refuse, type Said } from './parse.ts';
 
 /** What mondoarchive was asked for, in mindi's words. */
 export interface Classic {
@@ -28,10 +28,10 @@ export interface Classic {
 
 /**
  * The profile that does what mondoarchive's options say.
- * @throws MindiError `mondoarchive.call` with every value that is wrong
+ * @throws MindiError `mondoarchive.call` with everything that is wrong
  */
-export function translate(said: Said): Classic {
-  const problems: MindiError[] = [];
+export function translate({ said, problems: ofOptions }: ClassicCall): Classic {
+  const problems = [...ofOptions];
   const tell = (letter: string, message: string, hint: string) => {
     problems.push(callProblem(message, hint, `-${letter}`));
   };
@@ -54,8 +54,7 @@ export function translate(said: Said): Classic {
     },
   };
   const temporary = said.has('T') ? absolute('T', said, tell) : undefined;
-  if (problems.length > 0)
-    throw MindiError.all(problems, `mondoarchive: ${problems.length} problems:`, 'mondoarchive.call');
+  refuse(problems);
   return {
     profile,
     archives: said.has('O'),
