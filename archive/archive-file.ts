@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { MethodName } from '../contract/archive-set.ts';
 import { BLOCK, comment } from '../contract/tar.ts';
 import { METHODS } from './compression.ts';
+import { Output } from './output.ts';
 
 /** Bytes of the tar archive a frame has at most: what one damaged byte costs. */
 export const FRAME = 1 << 20;
@@ -12,7 +11,10 @@ const LEAST_GAIN = 0.03;
 /** Of a file whose first frame saved nothing, every so many frames one is tried again. */
 const TRY_AGAIN = 16;
 
-/** What the catalog keeps of a finished archive. Frames: start, length, offset, size and CRC-32 of each. */
+/**
+ * What the catalog keeps of a finished archive: `size` and hash are those of its file. Frames: start, length, offset,
+ * size and CRC-32 of each, before they were encrypted.
+ */
 export interface FinishedArchive {
   number: number;
   size: number;
@@ -24,6 +26,8 @@ export interface FinishedArchive {
 export interface ArchiveFileOptions {
   method: MethodName;
   level: number;
+  /** Public keys of age it is encrypted for; none: it is not. */
+  recipients: readonly string[];
   /** Its first words, for whoever finds it alone. */
   comment: string;
 }
@@ -32,20 +36,19 @@ export interface ArchiveFileOptions {
 export class ArchiveFile {
   readonly number: number;
   #length = 0;
-  readonly #file: number;
+  readonly #output: Output;
   readonly #options: ArchiveFileOptions;
   readonly #frame = Buffer.allocUnsafe(FRAME);
   #pending = 0;
   #size = 0;
   /** Frames of the current file that were stored since one was tried; 0: the last one got smaller. */
   #stored = 0;
-  readonly #hash = createHash('sha256');
   readonly #frames: number[] = [];
 
   constructor(number: number, path: string, options: ArchiveFileOptions) {
     this.number = number;
     this.#options = options;
-    this.#file = openSync(path, 'wx', 0o600);
+    this.#output = new Output(path, options.recipients);
     this.write(comment(options.comment));
   }
 
@@ -80,24 +83,21 @@ export class ArchiveFile {
     this.member(2 * BLOCK);
     this.write(Buffer.alloc(2 * BLOCK));
     this.cut();
-    closeSync(this.#file);
     return {
       number: this.number,
-      size: this.#size,
       length: this.#length,
-      sha256: this.#hash.digest(),
+      ...this.#output.end(),
       frames: this.#frames,
     };
   }
 
   abandon(): void {
-    closeSync(this.#file);
+    this.#output.close();
   }
 
   #flush(): void {
     const frame = this.#compressed(this.#frame.subarray(0, this.#pending));
-    for (let at = 0; at < frame.length; ) at += writeSync(this.#file, frame, at);
-    this.#hash.update(frame);
+    this.#output.write(frame);
     this.#frames.push(this.#length - this.#pending, this.#pending, this.#size, frame.length, crc32(frame));
     this.#size += frame.length;
     this.#pending = 0;

@@ -2,14 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { lstatSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { hashFile } from '../builder/cache.ts';
 import { parseMountinfo } from '../builder/mountlist/mounts.ts';
 import type { Profile } from '../builder/profile/load.ts';
-import { CATALOG, type Trouble } from '../contract/archive-set.ts';
+import { CATALOG, SEALED, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { closeCatalog, countTroubles, createCatalog, recordTroubles, rows, setFacts, setVolumes } from './catalog.ts';
+import { type SetKeys, setKeys } from './encryption/keys.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
 import { pack } from './pack.ts';
@@ -61,9 +62,10 @@ export async function archive(
   { profile, ask = unanswered }: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
   checkIncluded(settings.include);
+  const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
   try {
     await using target = await openTarget({ settings, profile: profile ?? null, note: teller.note, ask });
-    const run = begin(settings, target);
+    const run = begin(settings, target, keys);
     teller.step('read');
     await readAll(run, settings, teller);
     teller.step('finish');
@@ -72,6 +74,8 @@ export async function archive(
     throw storageProblem(error, nameOf(settings.to)) ?? error;
   }
 }
+
+const NOBODY: SetKeys = { recipients: [], identity: null };
 
 const unanswered = async (question: string): Promise<string> => {
   throw new MindiError(`nobody is there to answer: ${question}`, {
@@ -83,6 +87,7 @@ const unanswered = async (question: string): Promise<string> => {
 
 interface Run {
   target: Target;
+  keys: SetKeys;
   id: string;
   catalog: DatabaseSync;
   volumes: Volumes;
@@ -104,7 +109,7 @@ function checkIncluded(paths: readonly string[]): void {
   if (problems.length > 0) throw MindiError.all(problems, 'these are not there', 'archive.nothing');
 }
 
-function begin(settings: ArchiveSettings, target: Target): Run {
+function begin(settings: ArchiveSettings, target: Target, keys: SetKeys): Run {
   const { name, volume, method } = settings;
   const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
   const catalog = createCatalog(target.catalog, { ...facts, name, method, settings: JSON.stringify(settings) });
@@ -112,8 +117,8 @@ function begin(settings: ArchiveSettings, target: Target): Run {
   const placed = (number: number, archives: readonly number[]) => {
     for (const archive of archives) places.set(archive, number);
   };
-  const volumes = new Volumes({ target, volume, method, facts, placed });
-  return { target, id: facts.set, catalog, volumes, places };
+  const volumes = new Volumes({ target, volume, method, keys, facts, placed });
+  return { target, keys, id: facts.set, catalog, volumes, places };
 }
 
 async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTeller): Promise<void> {
@@ -125,10 +130,11 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
   };
   const { target, volumes } = run;
   const limit = archiveLimit(settings.volume);
-  const limits = { ...whereTo(roots), bytes: limit, scratch: target.work };
+  const limits = { ...whereTo(roots), bytes: limit, scratch: dirname(target.catalog) };
   const units = unitsOf(walk(settings, roots, ownPaths(target, roots), tell), settings, limits, tell);
   const { method, level } = settings;
-  const options = { folder: target.work, catalog: target.catalog, set: run.id, limit, method, level };
+  const { recipients } = run.keys;
+  const options = { folder: target.work, catalog: target.catalog, set: run.id, limit, method, level, recipients };
   let files = 0;
   let bytes = 0;
   await pack(units, options, volumes.mayBegin, {
@@ -163,7 +169,8 @@ function whereTo({ starts, pseudo }: Roots) {
 
 /** The catalog onto the last volume, sums and README onto all; then the set gets its name. */
 async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTeller): Promise<ArchiveResult> {
-  const { catalog, target, volumes } = run;
+  const { catalog, target, keys, volumes } = run;
+  const name = keys.recipients.length > 0 ? `${CATALOG}${SEALED}` : CATALOG;
   const [counted] = rows<{ files: number; bytes: number | null }>(
     catalog,
     'SELECT count(*) AS files, sum(size) AS bytes FROM members',
@@ -176,14 +183,14 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
   setVolumes(catalog, run.places);
   setFacts(catalog, { finished: new Date().toISOString() });
   closeCatalog(catalog);
-  const path = join(target.work, CATALOG);
-  await compressFile(target.catalog, path);
+  const path = join(target.work, name);
+  await compressFile(target.catalog, path, keys.recipients);
   await rm(target.catalog);
   const { sha256, size } = await hashFile(path);
   const limit = volumeLimit(settings.volume, volumes.count + 1);
   if (limit !== null && size > limit)
     note(`the catalog has ${size} bytes: the last volume is bigger than archive.volume says`);
-  await volumes.finish({ name: CATALOG, path, size, sha256 });
+  await volumes.finish({ name, path, size, sha256 });
   return {
     set: target.set,
     id: run.id,

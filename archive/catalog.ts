@@ -98,13 +98,6 @@ function insertInto(catalog: DatabaseSync, table: string, columns: number): Stat
   return catalog.prepare(`INSERT INTO ${table} VALUES (${Array(columns).fill('?').join(', ')})`);
 }
 
-/** A file's trouble with its path. */
-export interface TroubleRow {
-  path: Buffer;
-  trouble: Trouble;
-  detail: string;
-}
-
 /** How many files had which trouble. */
 export function countTroubles(catalog: DatabaseSync): Partial<Record<Trouble, number>> {
   const rows = catalog.prepare('SELECT trouble, count(*) AS count FROM troubles GROUP BY trouble').all();

@@ -1,10 +1,9 @@
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { filterSync } from '../builder/run.ts';
-import type { MethodName } from '../contract/archive-set.ts';
+import { type MethodName, SEALED } from '../contract/archive-set.ts';
 
 /** How archives are compressed. A frame is complete in itself; frames one after the other are a file of the method. */
 export interface Method {
-  /** Of the archive's name, behind `.tar`. */
   suffix: string;
   /** What unpacks an archive by hand: `zstd -d < 000001.tar.zst`. */
   byHand: string;
@@ -53,6 +52,9 @@ export const METHODS: Record<MethodName, Method> = {
     decompress: (frame) => frame,
   },
 };
+
+/** Of an archive's name, behind `.tar`. */
+export const archiveSuffix = (method: MethodName, sealed: boolean) => METHODS[method].suffix + (sealed ? SEALED : '');
 
 const MAGIC = 0xfd2fb528;
 /** Four bytes of content size, a single segment, no checksum: Frame_Header_Descriptor of RFC 8878, 3.1.1.1.1. */

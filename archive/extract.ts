@@ -6,7 +6,7 @@ import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from 
 import { rows } from './catalog.ts';
 import { setFlags } from './flags.ts';
 import { FrameReader, piecesOf } from './frames.ts';
-import { above, below, CONTENTS_OF, type MemberRow, shownPath } from './selection.ts';
+import { above, below, CONTENTS_OF, type MemberRow, membersOf, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 import { ancestors } from './units.ts';
 import { unquoted } from './walk.ts';
@@ -113,9 +113,9 @@ class Extraction {
     const { paths } = this.#options;
     // Directories first: what lies in one may be in an archive with a lower number.
     const [folders, chosen] = [above(paths), below(paths)];
-    const members = rows<MemberRow>(
+    const members = membersOf(
       this.#set.catalog,
-      `SELECT * FROM members WHERE (type = 'directory' AND ${folders.sql}) OR ${chosen.sql}
+      `WHERE (type = 'directory' AND ${folders.sql}) OR ${chosen.sql}
        ORDER BY type != 'directory', iif(type = 'directory', path, NULL), archive, start`,
       ...[...folders.values, ...chosen.values],
     );
@@ -172,7 +172,7 @@ class Extraction {
       this.#tellDamage(member.path, given);
       return;
     }
-    const [source] = rows<MemberRow>(this.#set.catalog, CONTENTS_OF, member.target);
+    const [source] = membersOf(this.#set.catalog, CONTENTS_OF, member.target);
     if (!source)
       return void this.result.failed.push(`${shownPath(member.path)} is a link to a file the set does not have`);
     await this.#contents(source, path, member.path);
@@ -185,7 +185,7 @@ class Extraction {
     let lost = 0;
     let left = 0;
     for (const piece of pieces) {
-      for (const { bytes, length } of this.#reader.read(piece)) {
+      for await (const { bytes, length } of this.#reader.read(piece)) {
         if (!header) {
           header = this.#headerOf(bytes, member);
           if (!header || !bytes) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);

@@ -1,9 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { rows } from './catalog.ts';
+import { FRAME } from './archive-file.ts';
+import { checked, count, upTo } from './checked.ts';
 import { METHODS } from './compression.ts';
 import type { Piece } from './packer.ts';
 import type { ArchiveSet } from './set.ts';
+import { openStored, type StoredFile } from './stored-file.ts';
 
 interface FrameRow {
   start: number;
@@ -13,50 +14,60 @@ interface FrameRow {
   crc32: number;
 }
 
+/** What does not get smaller gets bigger by less. */
+const PACKED = FRAME + (FRAME >> 3);
+const FRAME_ROW = { start: count, length: upTo(FRAME), offset: count, size: upTo(PACKED), crc32: count };
+const VOLUME_ROW = { volume: count };
+const PIECE_ROW = { archive: count, start: count, length: count };
+
+/** Bytes of a piece; null in place of those that are damaged or missing, with their count. */
+export interface Part {
+  bytes: Buffer | null;
+  length: number;
+}
+
 /** Reads pieces of members; only the frames they lie in. Keeps the last frame, which neighbours share. */
 export class FrameReader {
   readonly #set: ArchiveSet;
   #archive = 0;
-  #file: number | null = null;
+  #file: StoredFile | null = null;
   #last: { archive: number; start: number; bytes: Buffer | null } | undefined;
 
   constructor(set: ArchiveSet) {
     this.#set = set;
   }
 
-  /** The tar bytes of a piece, as they come; null in place of bytes that are damaged or missing, with their count. */
-  *read({ archive, start, length }: Piece): Generator<{ bytes: Buffer | null; length: number }> {
-    const frames = rows<FrameRow>(
-      this.#set.catalog,
-      `SELECT start, length, offset, size, crc32 FROM frames WHERE archive = ? AND start < ?
-       AND start >= (SELECT max(start) FROM frames WHERE archive = ? AND start <= ?) ORDER BY start`,
-      ...[archive, start + length, archive, start],
-    );
-    for (const frame of frames) {
-      const bytes = this.#frame(archive, frame);
-      const from = Math.max(start, frame.start) - frame.start;
-      const to = Math.min(start + length, frame.start + frame.length) - frame.start;
-      yield { bytes: bytes?.subarray(from, to) ?? null, length: to - from };
+  /** The tar bytes of a piece, as they come: exactly `length` of them, whatever the catalog says of frames. */
+  async *read({ archive, start, length }: Piece): AsyncGenerator<Part> {
+    const end = start + length;
+    let at = start;
+    for (const frame of framesOf(this.#set, archive, start, end)) {
+      const to = Math.min(end, frame.start + frame.length);
+      if (to <= at) continue;
+      yield* missing(frame.start - at);
+      at = Math.max(at, frame.start);
+      const bytes = await this.#frame(archive, frame);
+      yield { bytes: bytes?.subarray(at - frame.start, to - frame.start) ?? null, length: to - at };
+      at = to;
     }
+    yield* missing(end - at);
   }
 
   close(): void {
-    if (this.#file !== null) closeSync(this.#file);
+    this.#file?.close();
     this.#file = null;
     this.#archive = 0;
   }
 
-  #frame(archive: number, frame: FrameRow): Buffer | null {
+  async #frame(archive: number, frame: FrameRow): Promise<Buffer | null> {
     if (this.#last?.archive !== archive || this.#last.start !== frame.start)
-      this.#last = { archive, start: frame.start, bytes: this.#load(archive, frame) };
+      this.#last = { archive, start: frame.start, bytes: await this.#load(archive, frame) };
     return this.#last.bytes;
   }
 
-  #load(archive: number, frame: FrameRow): Buffer | null {
-    const file = this.#open(archive);
-    if (file === null) return null;
-    const packed = Buffer.alloc(frame.size);
-    if (readSync(file, packed, 0, frame.size, frame.offset) < frame.size || crc32(packed) !== frame.crc32) return null;
+  async #load(archive: number, frame: FrameRow): Promise<Buffer | null> {
+    const packed = (await this.#open(archive))?.read(frame.offset, frame.size);
+    if (!packed || crc32(packed) !== frame.crc32) return null;
     try {
       const bytes = METHODS[this.#set.method].decompress(packed, frame.length);
       return bytes.length === frame.length ? bytes : null;
@@ -65,26 +76,42 @@ export class FrameReader {
     }
   }
 
-  #open(archive: number): number | null {
+  async #open(archive: number): Promise<StoredFile | null> {
     if (this.#archive === archive) return this.#file;
     this.close();
+    const { catalog, decrypter, archivePath } = this.#set;
+    const [row] = checked<{ volume: number }>(
+      catalog,
+      VOLUME_ROW,
+      'SELECT volume FROM archives WHERE number = ?',
+      archive,
+    );
+    this.#file = await openStored(archivePath(archive, row?.volume ?? 0), decrypter);
     this.#archive = archive;
-    const [row] = rows<{ volume: number }>(this.#set.catalog, 'SELECT volume FROM archives WHERE number = ?', archive);
-    try {
-      this.#file = openSync(this.#set.archivePath(archive, row?.volume ?? 0), 'r');
-    } catch {
-      this.#file = null;
-    }
     return this.#file;
   }
+}
+
+const framesOf = ({ catalog }: ArchiveSet, archive: number, start: number, end: number) =>
+  checked<FrameRow>(
+    catalog,
+    FRAME_ROW,
+    `SELECT start, length, offset, size, crc32 FROM frames WHERE archive = ? AND start < ?
+     AND start >= (SELECT max(start) FROM frames WHERE archive = ? AND start <= ?) ORDER BY start`,
+    ...[archive, end, archive, start],
+  );
+
+function* missing(length: number): Generator<Part> {
+  for (let left = length; left > 0; left -= FRAME) yield { bytes: null, length: Math.min(left, FRAME) };
 }
 
 /** Where the tar bytes of a member lie. */
 export function piecesOf(set: ArchiveSet, member: Piece & { id: number; slices: number }): Piece[] {
   if (member.slices === 1) return [{ archive: member.archive, start: member.start, length: member.length }];
   return [
-    ...rows<Piece>(
+    ...checked<Piece>(
       set.catalog,
+      PIECE_ROW,
       'SELECT archive, start, length FROM slices WHERE member = ? ORDER BY number',
       member.id,
     ),

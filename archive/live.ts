@@ -1,9 +1,8 @@
 import type { TarHeader } from '../contract/tar.ts';
 import { padded } from '../contract/tar.ts';
-import { rows } from './catalog.ts';
 import { readMembers } from './members.ts';
 import { dataSum, pass } from './packer.ts';
-import { type MemberRow, shownPath } from './selection.ts';
+import { type MemberRow, membersOf, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 import type { Window } from './window.ts';
 
@@ -20,7 +19,7 @@ const AT_ONCE = 16_384;
 export async function compareLive(set: ArchiveSet): Promise<Difference[]> {
   const differences: Difference[] = [];
   let members: MemberRow[] = [];
-  for (const member of rows<MemberRow>(set.catalog, 'SELECT * FROM members ORDER BY id')) {
+  for (const member of membersOf(set.catalog, 'ORDER BY id')) {
     members.push(member);
     // Hard links stay with what they are links to: tar knows them by that.
     if (members.length < AT_ONCE || member.type === 'link') continue;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { archiveName, sliceName } from '../contract/archive-set.ts';
 import { padded, type TarHeader, writeHeader } from '../contract/tar.ts';
 import { ArchiveFile, type ArchiveFileOptions, type FinishedArchive, FRAME } from './archive-file.ts';
-import { METHODS } from './compression.ts';
+import { archiveSuffix } from './compression.ts';
 import type { Window } from './window.ts';
 
 export interface PackerOptions extends Omit<ArchiveFileOptions, 'comment'> {
@@ -141,9 +141,12 @@ export class Packer {
 
   #open(): ArchiveFile {
     const number = this.#options.nextNumber();
-    const { folder, method, level, set } = this.#options;
-    const path = join(folder, archiveName(number, METHODS[method].suffix));
-    this.#archive = new ArchiveFile(number, path, { method, level, comment: `mindi set ${set} archive ${number}` });
+    const { folder, method, level, recipients, set } = this.#options;
+    const path = join(folder, archiveName(number, archiveSuffix(method, recipients.length > 0)));
+    this.#archive = new ArchiveFile(number, path, {
+      ...{ method, level, recipients },
+      comment: `mindi set ${set} archive ${number}`,
+    });
     for (const { headers } of this.#folders) {
       this.#archive.member(headers.length);
       this.#archive.write(headers);

@@ -1,11 +1,18 @@
-import { CATALOG, type MethodName, SHA256SUMS, SLICE } from '../contract/archive-set.ts';
+import { CATALOG, IDENTITY, type MethodName, SEALED, SHA256SUMS, SLICE } from '../contract/archive-set.ts';
 import type { Volume } from '../contract/volume.ts';
-import { METHODS } from './compression.ts';
+import { archiveSuffix, METHODS } from './compression.ts';
+import type { SetKeys } from './encryption/keys.ts';
+
+const TAR = "tar -x -p --numeric-owner --xattrs --xattrs-include='*' --acls -C /target";
 
 /** What stands on each volume for whoever has nothing but it, tar and the unpacker. */
-export function readmeText(volume: Volume, method: MethodName): string {
-  const { byHand, suffix } = METHODS[method];
-  const archives = `[0-9]*.tar${suffix}`;
+export function readmeText(volume: Volume, method: MethodName, keys: SetKeys): string {
+  const { byHand } = METHODS[method];
+  const sealed = keys.recipients.length > 0;
+  const programs = [...(sealed ? ['age'] : []), 'tar', byHand.split(' ')[0]];
+  const archives = `[0-9]*.tar${archiveSuffix(method, sealed)}`;
+  const opened = (file: string, program: string) =>
+    sealed ? `age -d -i key ${file} | ${program}` : `${program} < ${file}`;
   return `Files of ${volume.machine}, archived ${volume.created}: volume ${volume.number}${volume.of === null ? '' : ` of ${volume.of}`} of the set
 ${volume.set}.
 
@@ -13,12 +20,12 @@ With mindi:
 
     mindi list SET; mindi verify SET; mindi extract SET [PATH...] --to DIR      SET: the directory with the volumes
 
-By hand, with tar and ${byHand.split(' ')[0]} alone, into the directory /target, as root, one volume after the other, in
+By hand, with ${programs.slice(0, -1).join(', ')} and ${programs.at(-1)} alone, into the directory /target, as root, one volume after the other, in
 order:
-
+${sealed ? encryption(keys) : ''}
     sha256sum -c ${SHA256SUMS}
     for archive in ${archives}; do
-      ${byHand} < "$archive" | tar -x -p --numeric-owner --xattrs --xattrs-include='*' --acls -C /target
+      ${opened('"$archive"', byHand)} | ${TAR}
     done
 
 Each archive is complete in itself: when one is damaged or missing, the others hold what they hold.
@@ -26,12 +33,24 @@ Each archive is complete in itself: when one is damaged or missing, the others h
 A file bigger than an archive was cut: FILE${SLICE}000001 and so on, one in each archive. When all of them are in
 /target, this makes the file of them, with all it had:
 
-    cat FILE${SLICE}* | tar -x -p --numeric-owner --xattrs --xattrs-include='*' --acls -C /target && rm FILE${SLICE}*
+    cat FILE${SLICE}* | ${TAR} && rm FILE${SLICE}*
 
-${CATALOG} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
+${CATALOG}${sealed ? SEALED : ''} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
 the flags (chattr) that tar does not keep:
 
-    zstd -d < ${CATALOG} > catalog.sqlite
+    ${opened(`${CATALOG}${sealed ? SEALED : ''}`, 'zstd -d')} > catalog.sqlite
     sqlite3 catalog.sqlite "SELECT path, size, archive FROM members WHERE path GLOB '*passwd*'"
 `;
+}
+
+function encryption({ identity }: SetKeys): string {
+  const passphrase = `
+${IDENTITY} is such a key, too: it asks for the set's passphrase, once when it is unpacked to where nothing is stored:
+
+    age -d ${IDENTITY} > /dev/shm/key; ln -s /dev/shm/key key
+`;
+  return `
+The archives are encrypted by age (https://age-encryption.org). key is the file with the secret key of one of those
+they were encrypted for.
+${identity ? passphrase : ''}`;
 }

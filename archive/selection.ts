@@ -1,6 +1,7 @@
-import type { SQLInputValue } from 'node:sqlite';
-import type { Trouble } from '../contract/archive-set.ts';
-import type { MemberType } from '../contract/tar.ts';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { TROUBLES, type Trouble } from '../contract/archive-set.ts';
+import { HEADERS_LIMIT, MEMBER_TYPES, type MemberType } from '../contract/tar.ts';
+import { bytes, checked, count, type Kind, oneOf, orNull, text } from './checked.ts';
 import { ancestors } from './units.ts';
 
 /** A member as the catalog has it. */
@@ -29,8 +30,41 @@ export interface MemberRow {
   base_member: number | null;
 }
 
+/** Bytes of a path: slices have more than the file they are of. */
+const LONGEST = 8192;
+const MEMBER_ROW: { [Column in keyof MemberRow]: Kind } = {
+  ...{ id: count, path: bytes(LONGEST), type: oneOf(MEMBER_TYPES), mode: count, uid: count, gid: count, size: count },
+  mtime: text(/^-?\d{1,18}(\.\d*)?$/),
+  target: orNull(bytes(LONGEST)),
+  device: orNull(text(/^\d+:\d+$/)),
+  sha256: orNull(bytes(32)),
+  attributes: orNull(bytes(HEADERS_LIMIT)),
+  flags: orNull(text(/^[A-Za-z]{1,32}$/)),
+  trouble: orNull(oneOf(Object.keys(TROUBLES))),
+  ...{ archive: count, start: count, length: count, slices: count, inode: count },
+  ...{ base: orNull(count), base_member: orNull(count) },
+};
+
+/** Members of a set's catalog. `rest` begins with WHERE. */
+export const membersOf = (catalog: DatabaseSync, rest: string, ...values: SQLInputValue[]) =>
+  checked<MemberRow>(catalog, MEMBER_ROW, `SELECT * FROM members ${rest}`, ...values);
+
 /** What a hard link is a link to, by its path. */
-export const CONTENTS_OF = "SELECT * FROM members WHERE path = ? AND type != 'link'";
+export const CONTENTS_OF = "WHERE path = ? AND type != 'link'";
+
+/** A file's trouble with its path. */
+export interface TroubleRow {
+  path: Uint8Array;
+  trouble: Trouble;
+  detail: string;
+}
+
+export const troublesOf = (catalog: DatabaseSync) =>
+  checked<TroubleRow>(
+    catalog,
+    { path: bytes(LONGEST), trouble: oneOf(Object.keys(TROUBLES)), detail: text(/^/) },
+    'SELECT * FROM troubles',
+  );
 
 export interface Condition {
   /** For WHERE. */
@@ -44,7 +78,7 @@ export function below(paths: readonly string[]): Condition {
   if (wanted.length === 0 || wanted.includes('')) return { sql: 'TRUE', values: [] };
   return {
     sql: wanted.map(() => '(path = ? OR (path > ? AND path < ?))').join(' OR '),
-    values: wanted.flatMap((path) => [path, `${path}/`, `${path}0`].map((text) => Buffer.from(text))),
+    values: wanted.flatMap((path) => [path, `${path}/`, `${path}0`].map((one) => Buffer.from(one))),
   };
 }
 
@@ -57,10 +91,10 @@ export function above(paths: readonly string[]): Condition {
 
 /** A glob: with a `/` of the whole path, else of the last name. `*` stands for anything, as for find(1). */
 export function matching(glob: string): Condition {
-  const text = 'CAST(path AS TEXT)';
-  if (glob.includes('/')) return { sql: `${text} GLOB ?`, values: [relative(glob)] };
+  const path = 'CAST(path AS TEXT)';
+  if (glob.includes('/')) return { sql: `${path} GLOB ?`, values: [relative(glob)] };
   return {
-    sql: `(${text} GLOB ? AND instr(path, x'2f') = 0) OR ${text} GLOB ? AND ${lastName} GLOB ?`,
+    sql: `(${path} GLOB ? AND instr(path, x'2f') = 0) OR ${path} GLOB ? AND ${lastName} GLOB ?`,
     values: [glob, `*/${glob}`, glob],
   };
 }
@@ -77,10 +111,10 @@ const relative = (path: string) =>
 
 /** A path for a terminal: what would move its cursor or is no UTF-8 as backslash codes. */
 export function shownPath(path: Uint8Array): string {
-  const bytes = Buffer.from(path);
-  const text = bytes.toString();
-  const isText = Buffer.from(text).equals(bytes);
-  const plain = (isText ? text : bytes.toString('latin1')).replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  const name = Buffer.from(path);
+  const decoded = name.toString();
+  const isText = Buffer.from(decoded).equals(name);
+  const plain = (isText ? decoded : name.toString('latin1')).replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
   return plain.replaceAll(isText ? /\p{Cc}/gu : /[\p{Cc}\x80-\xff]/gu, octal);
 }
 

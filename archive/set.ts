@@ -1,31 +1,20 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { closeSync, createReadStream, existsSync, openSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Decrypter } from 'age-encryption';
 import { hashFile } from '../builder/cache.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
-import {
-  archiveName,
-  CATALOG,
-  INCOMPLETE,
-  type MethodName,
-  parseSetName,
-  SET_FORMAT,
-  SHA256SUMS,
-  setName,
-} from '../contract/archive-set.ts';
-import { MindiError, messageOf } from '../contract/error.ts';
-import { parseSums, type Sum } from '../contract/sums.ts';
-import { parseVolume, VOLUME_FILE, type Volume } from '../contract/volume.ts';
-import { rows } from './catalog.ts';
-import { METHODS } from './compression.ts';
+import { archiveName, CATALOG, IDENTITY, type MethodName, SEALED, SET_FORMAT } from '../contract/archive-set.ts';
+import { MindiError } from '../contract/error.ts';
+import { checked, text } from './checked.ts';
+import { archiveSuffix, METHODS } from './compression.ts';
+import { decrypterOf, type Keys, NO_KEYS } from './encryption/keys.ts';
+import { SealedFile } from './encryption/sealed-file.ts';
+import { findSet, type PresentVolume, presentVolumes, problemsOf } from './find-set.ts';
+import { shownPath } from './selection.ts';
 import { expandFile } from './shrink.ts';
 
-/** A volume that is there. */
-export interface PresentVolume {
-  folder: string;
-  volume: Volume;
-  sums: Sum[];
-}
+const SEALED_CATALOG = `${CATALOG}${SEALED}`;
 
 /** A set that is open for reading. */
 export interface ArchiveSet extends AsyncDisposable {
@@ -35,6 +24,8 @@ export interface ArchiveSet extends AsyncDisposable {
   created: string;
   method: MethodName;
   catalog: DatabaseSync;
+  /** Of an encrypted set. */
+  decrypter: Decrypter | null;
   volumes: PresentVolume[];
   /** How many volumes the set has. */
   of: number;
@@ -46,9 +37,9 @@ export interface ArchiveSet extends AsyncDisposable {
 
 /**
  * Opens a set: its directory, one of its volumes, or a directory of sets, of which the newest complete one is meant.
- * @throws MindiError when there is none, or its catalog is missing or damaged
+ * @throws MindiError when there is none, or its catalog is missing or damaged; `set.sealed` when a key is needed
  */
-export async function openSet(path: string): Promise<ArchiveSet> {
+export async function openSet(path: string, keys: Keys = NO_KEYS): Promise<ArchiveSet> {
   const folder = findSet(resolve(path));
   const there = presentVolumes(folder);
   const { volume, folder: last } = withCatalog(folder, there);
@@ -56,12 +47,11 @@ export async function openSet(path: string): Promise<ArchiveSet> {
   const work = await scratch('set');
   const close = async () => work[Symbol.asyncDispose]();
   try {
-    const catalog = await openCatalogOf(last, volumes, work);
+    const sealed = existsSync(join(last, SEALED_CATALOG));
+    const decrypter = sealed ? await unlock(last, keys) : null;
+    const catalog = await openCatalogOf(last, volumes, work, decrypter);
     const facts = Object.fromEntries(
-      [...rows<{ name: string; value: string }>(catalog, 'SELECT * FROM facts')].map(({ name, value }) => [
-        name,
-        value,
-      ]),
+      [...checked<Fact>(catalog, FACT, 'SELECT * FROM facts')].map(({ name, value }) => [name, value]),
     );
     checkFacts(facts, folder);
     const method = facts.method as MethodName;
@@ -73,11 +63,12 @@ export async function openSet(path: string): Promise<ArchiveSet> {
       created: volume.created,
       method,
       catalog,
+      decrypter,
       volumes,
       of: volume.of ?? volumes.length,
       problems: problemsOf(there, volume),
       archivePath: (number, one) =>
-        join(folders.get(one) ?? join(folder, 'missing'), archiveName(number, METHODS[method].suffix)),
+        join(folders.get(one) ?? join(folder, 'missing'), archiveName(number, archiveSuffix(method, sealed))),
       [Symbol.asyncDispose]: async () => {
         catalog.close();
         await close();
@@ -89,10 +80,16 @@ export async function openSet(path: string): Promise<ArchiveSet> {
   }
 }
 
+interface Fact {
+  name: string;
+  value: string;
+}
+const FACT = { name: text(/^/), value: text(/^/) };
+
 function checkFacts(facts: Record<string, string>, folder: string): void {
   if (Number(facts.format) === SET_FORMAT && Object.hasOwn(METHODS, facts.method ?? '')) return;
   throw new MindiError(
-    `the set's format is ${facts.format}, compressed by ${facts.method}; this mindi knows format ${SET_FORMAT}`,
+    `the set's format is ${shown(facts.format)}, compressed by ${shown(facts.method)}; this mindi knows format ${SET_FORMAT}`,
     {
       code: 'set.format',
       where: folder,
@@ -101,80 +98,15 @@ function checkFacts(facts: Record<string, string>, folder: string): void {
   );
 }
 
-function findSet(path: string): string {
-  const entries = readFolder(path);
-  if (entries.some((name) => /^volume-\d+$/.test(name))) {
-    if (path.endsWith(INCOMPLETE)) throw unfinished(path);
-    return path;
-  }
-  if (existsSync(join(path, VOLUME_FILE))) return dirname(path);
-  const sets = entries.map(parseSetName).filter((set) => set !== null);
-  const complete = sets.filter((set) => set.complete);
-  const names = [...new Set(complete.map(({ name }) => name))];
-  if (names.length > 1) {
-    throw new MindiError(`sets of several profiles are there: ${names.join(', ')}`, {
-      code: 'set.several',
-      where: path,
-      hint: `Name one of them: ${join(path, setName(names[0] as string, complete[0]?.number ?? 1))}`,
-    });
-  }
-  const newest = complete.toSorted((one, other) => other.number - one.number)[0];
-  if (newest) return join(path, setName(newest.name, newest.number));
-  if (sets.length > 0 || parseSetName(basename(path))?.complete === false) throw unfinished(path);
-  throw new MindiError('there is no set', {
-    code: 'set.none',
-    where: path,
-    hint: 'Name the directory of a set, or the one `archive.to` says.',
-  });
-}
+const shown = (text = 'unknown') => shownPath(Buffer.from(text));
 
-const unfinished = (where: string) =>
-  new MindiError('this set was never finished', {
-    code: 'set.incomplete',
-    where,
-    hint: 'Its archives can be restored by hand with tar; take an older set, or archive again.',
-  });
-
-function readFolder(path: string): string[] {
-  try {
-    if (statSync(path).isDirectory()) return readdirSync(path).sort();
-  } catch (error) {
-    throw new MindiError(`there is no set: ${messageOf(error)}`, {
-      code: 'set.none',
-      where: path,
-      hint: 'Check the spelling.',
-    });
-  }
-  throw new MindiError('a set is a directory', {
-    code: 'set.none',
-    where: path,
-    hint: 'Name the directory with the volumes.',
-  });
-}
-
-function presentVolumes(folder: string): PresentVolume[] {
-  return readFolder(folder)
-    .filter((name) => /^volume-\d+$/.test(name))
-    .flatMap((name) => {
-      const path = join(folder, name);
-      const volume = parseVolume(readText(join(path, VOLUME_FILE)));
-      return volume ? [{ folder: path, volume, sums: parseSums(readText(join(path, SHA256SUMS))).sums }] : [];
-    });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-}
+const hasCatalog = (folder: string) => [CATALOG, SEALED_CATALOG].some((name) => existsSync(join(folder, name)));
 
 /** The volume with the catalog; of several sets (a volume of another one among them) the one most volumes are of. */
 function withCatalog(folder: string, volumes: readonly PresentVolume[]): PresentVolume {
   const count = (set: string) => volumes.filter(({ volume }) => volume.set === set).length;
   const [found] = volumes
-    .filter(({ folder: path }) => existsSync(join(path, CATALOG)))
+    .filter(({ folder: path }) => hasCatalog(path))
     .toSorted((one, other) => count(other.volume.set) - count(one.volume.set));
   if (found) return found;
   const numbers = volumes.map(({ volume }) => volume.number).join(', ');
@@ -187,25 +119,28 @@ function withCatalog(folder: string, volumes: readonly PresentVolume[]): Present
   });
 }
 
-function problemsOf(there: readonly PresentVolume[], { set, of, machine }: Volume): string[] {
-  const problems: string[] = [];
-  for (const { folder, volume } of there) {
-    if (volume.set !== set)
-      problems.push(
-        `${folder} is a volume of another set: number ${volume.number}, of ${volume.machine}, ${volume.created}`,
-      );
-  }
-  const own = there.filter(({ volume }) => volume.set === set);
-  for (let number = 1; number <= (of ?? 0); number += 1) {
-    if (!own.some(({ volume }) => volume.number === number))
-      problems.push(`volume ${number} of ${of} of ${machine} is missing`);
-  }
-  return problems;
+async function unlock(folder: string, keys: Keys): Promise<Decrypter> {
+  const own = join(folder, IDENTITY);
+  const decrypter = await decrypterOf(keys, existsSync(own) ? readFileSync(own) : null);
+  if (decrypter) return decrypter;
+  throw new MindiError('the set is encrypted', {
+    code: 'set.sealed',
+    where: folder,
+    hint: existsSync(own)
+      ? '--passphrase-file FILE, or --identity FILE with a secret key.'
+      : '--identity FILE with a secret key of age.',
+  });
 }
 
-async function openCatalogOf(folder: string, volumes: readonly PresentVolume[], work: Scratch): Promise<DatabaseSync> {
-  const file = join(folder, CATALOG);
-  const expected = volumes.find((one) => one.folder === folder)?.sums.find(({ path }) => path === CATALOG)?.sha256;
+async function openCatalogOf(
+  folder: string,
+  volumes: readonly PresentVolume[],
+  work: Scratch,
+  decrypter: Decrypter | null,
+): Promise<DatabaseSync> {
+  const name = decrypter ? SEALED_CATALOG : CATALOG;
+  const file = join(folder, name);
+  const expected = volumes.find((one) => one.folder === folder)?.sums.find(({ path }) => path === name)?.sha256;
   if ((await hashFile(file)).sha256 !== expected) {
     throw new MindiError('the catalog is damaged', {
       code: 'set.catalog',
@@ -215,6 +150,17 @@ async function openCatalogOf(folder: string, volumes: readonly PresentVolume[], 
     });
   }
   const copy = join(work.path, 'catalog.sqlite');
-  await expandFile(file, copy);
+  await expandCatalog(file, copy, decrypter);
   return new DatabaseSync(copy, { readOnly: true });
+}
+
+async function expandCatalog(file: string, to: string, decrypter: Decrypter | null): Promise<void> {
+  if (!decrypter) return expandFile(createReadStream(file), to);
+  const descriptor = openSync(file, 'r');
+  try {
+    const sealed = await SealedFile.open(descriptor, decrypter);
+    await expandFile(sealed.all(), to);
+  } finally {
+    closeSync(descriptor);
+  }
 }

@@ -3,6 +3,7 @@ import type { ProfileFile } from '../builder/profile/schema.ts';
 import { parseSize, parseSpan } from '../builder/profile/size.ts';
 import { LEVELS, type MethodName } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
+import type { EncryptionSettings } from './encryption/keys.ts';
 
 /** `archive.to` of a profile, paths absolute. */
 export type ArchiveTo = NonNullable<NonNullable<ProfileFile['archive']>['to']>;
@@ -42,6 +43,9 @@ export interface ArchiveSettings {
   verify: boolean;
   method: MethodName;
   level: number;
+  encryption: EncryptionSettings | null;
+  /** Percent of a volume that may be damaged and yet comes back; null: none. */
+  parity: number | null;
 }
 
 /**
@@ -79,7 +83,15 @@ export function archiveSettings({ name, archive, where, file }: Profile): Archiv
     verify: archive.verify,
     method: compression,
     level: archive.level ?? LEVELS[compression].usual,
+    encryption: encryptionOf(archive.encryption),
+    parity: archive.parity === null ? null : Number.parseInt(archive.parity, 10),
   };
+}
+
+function encryptionOf(said: Profile['archive']['encryption']): EncryptionSettings | null {
+  if (said === null) return null;
+  const { age = [], passphraseFile = null }: Partial<EncryptionSettings> = said;
+  return { age, passphraseFile };
 }
 
 const sizeOf = (size: string | number | null) => (size === null ? null : parseSize(String(size)));

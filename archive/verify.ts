@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { hashFile } from '../builder/cache.ts';
 import { CATALOG } from '../contract/archive-set.ts';
 import { readHeader } from '../contract/tar.ts';
-import { rows } from './catalog.ts';
+import { bytes, checked, count, orNull } from './checked.ts';
 import { FrameReader, piecesOf } from './frames.ts';
 import { dataSum, type Piece } from './packer.ts';
-import { CONTENTS_OF, type MemberRow, shownPath } from './selection.ts';
+import { CONTENTS_OF, type MemberRow, membersOf, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 
 export interface ArchiveRow {
@@ -17,6 +17,8 @@ export interface ArchiveRow {
   length: number;
   sha256: Uint8Array;
 }
+
+const ARCHIVE_ROW = { number: count, volume: orNull(count), size: count, length: count, sha256: bytes(32) };
 
 export interface VerifyResult {
   archives: number;
@@ -32,7 +34,7 @@ export async function verifySet(
   set: ArchiveSet,
   progress: (done: number, total: number) => void,
 ): Promise<VerifyResult> {
-  const archives = [...rows<ArchiveRow>(set.catalog, 'SELECT * FROM archives ORDER BY number')];
+  const archives = [...checked<ArchiveRow>(set.catalog, ARCHIVE_ROW, 'SELECT * FROM archives ORDER BY number')];
   const total = archives.reduce((sum, { size }) => sum + size, 0);
   const result: VerifyResult = { archives: archives.length, bytes: total, problems: [...set.problems], damaged: [] };
   let done = 0;
@@ -40,7 +42,7 @@ export async function verifySet(
     const wrong = await wrongWith(set, archive);
     if (wrong) {
       result.problems.push(wrong);
-      result.damaged.push(...damagedIn(set, archive.number));
+      result.damaged.push(...(await damagedIn(set, archive.number)));
     }
     done += archive.size;
     progress(done, total);
@@ -68,38 +70,42 @@ async function wrongWith(set: ArchiveSet, { number, volume, size, sha256 }: Arch
 }
 
 /** Members that a damaged archive holds, or a slice of, and that do not come out as they went in. */
-function* damagedIn(set: ArchiveSet, archive: number): Generator<VerifyResult['damaged'][number]> {
+async function damagedIn(set: ArchiveSet, archive: number): Promise<VerifyResult['damaged']> {
+  const damaged: VerifyResult['damaged'] = [];
   const reader = new FrameReader(set);
   try {
-    const members = rows<MemberRow>(
+    const members = membersOf(
       set.catalog,
-      `SELECT * FROM members WHERE (archive = ? AND slices = 1)
+      `WHERE (archive = ? AND slices = 1)
        OR id IN (SELECT member FROM slices WHERE archive = ?) ORDER BY start`,
       ...[archive, archive],
     );
     for (const member of members) {
-      if (!isWholeIn(set, reader, member, archive)) yield { path: shownPath(member.path), type: member.type, archive };
+      if (!(await isWholeIn(set, reader, member, archive)))
+        damaged.push({ path: shownPath(member.path), type: member.type, archive });
     }
   } finally {
     reader.close();
   }
+  return damaged;
 }
 
 /** A hard link is made anew: it is as whole as what it is a link to. */
-function isWholeIn(set: ArchiveSet, reader: FrameReader, member: MemberRow, archive: number): boolean {
+async function isWholeIn(set: ArchiveSet, reader: FrameReader, member: MemberRow, archive: number): Promise<boolean> {
   if (member.type === 'link') {
-    const [target] = rows<MemberRow>(set.catalog, CONTENTS_OF, member.target);
-    return target !== undefined && isWholeIn(set, reader, target, archive);
+    const [target] = membersOf(set.catalog, CONTENTS_OF, member.target);
+    return target !== undefined && (await isWholeIn(set, reader, target, archive));
   }
   if (member.slices === 1) return isWhole(reader, member);
   const pieces = piecesOf(set, member).filter((piece) => piece.archive === archive);
-  return pieces.every((piece) => isReadable(reader, piece));
+  for (const piece of pieces) if (!(await isReadable(reader, piece))) return false;
+  return true;
 }
 
 /** Whether a member's headers are its own and its data have its hash. */
-function isWhole(reader: FrameReader, member: MemberRow): boolean {
+async function isWhole(reader: FrameReader, member: MemberRow): Promise<boolean> {
   let sum: ReturnType<typeof dataSum> | undefined;
-  for (const { bytes } of reader.read(member)) {
+  for await (const { bytes } of reader.read(member)) {
     if (!bytes) return false;
     if (!sum) {
       const header = readHeader(bytes, 0, bytes.length);
@@ -113,8 +119,8 @@ function isWhole(reader: FrameReader, member: MemberRow): boolean {
   return member.sha256 === null || sum?.digest().equals(member.sha256) === true;
 }
 
-function isReadable(reader: FrameReader, piece: Piece): boolean {
-  for (const { bytes } of reader.read(piece)) if (!bytes) return false;
+async function isReadable(reader: FrameReader, piece: Piece): Promise<boolean> {
+  for await (const { bytes } of reader.read(piece)) if (!bytes) return false;
   return true;
 }
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { archiveName, type MethodName, README, SHA256SUMS } from '../contract/archive-set.ts';
+import { archiveName, IDENTITY, type MethodName, README, SHA256SUMS } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { formatSums, type Sum } from '../contract/sums.ts';
 import { VOLUME_FILE, type Volume } from '../contract/volume.ts';
-import { METHODS } from './compression.ts';
+import { archiveSuffix } from './compression.ts';
+import type { SetKeys } from './encryption/keys.ts';
 import { readmeText } from './readme.ts';
 import { type ArchiveSettings, volumeLimit } from './settings.ts';
 import type { Target, VolumeFile } from './targets/target.ts';
@@ -21,6 +22,7 @@ export interface VolumesOptions {
   /** Bytes of volumes; null: no limit. */
   volume: ArchiveSettings['volume'];
   method: MethodName;
+  keys: SetKeys;
   facts: Pick<Volume, 'set' | 'machine' | 'created'>;
   /** Hears which archives are on a volume. */
   placed: (volume: number, archives: readonly number[]) => void;
@@ -89,9 +91,10 @@ export class Volumes {
   }
 
   async #placeWaiting(): Promise<void> {
-    const { target, method } = this.#options;
+    const { target, method, keys } = this.#options;
+    const suffix = archiveSuffix(method, keys.recipients.length > 0);
     for (let next = this.#waiting.get(this.#next); next; next = this.#waiting.get(this.#next)) {
-      const name = archiveName(next.number, METHODS[method].suffix);
+      const name = archiveName(next.number, suffix);
       const sha256 = Buffer.from(next.sha256).toString('hex');
       await this.#place({ name, path: join(target.work, name), size: next.size, sha256 });
       this.#waiting.delete(this.#next);
@@ -136,14 +139,15 @@ export class Volumes {
 
   /** @param of how many volumes there are, when this is the last one */
   async #seal(of: number | null): Promise<void> {
-    const { target, method } = this.#options;
+    const { target, method, keys } = this.#options;
     const placed = this.#placed ?? [];
     const volume = this.#volume(of);
     this.#tellPlaced();
-    const texts = new Map([
-      [README, readmeText(volume, method)],
+    const texts = new Map<string, string | Buffer>([
+      [README, readmeText(volume, method, keys)],
       [VOLUME_FILE, `${JSON.stringify(volume, null, 2)}\n`],
     ]);
+    if (keys.identity) texts.set(IDENTITY, keys.identity);
     const all: Sum[] = placed.map(({ name, sha256 }) => ({ path: name, sha256 }));
     for (const [name, text] of texts) all.push({ path: name, sha256: sumOf(text) });
     const sums = formatSums(all);
@@ -167,4 +171,4 @@ const tooSmall = (where: string) =>
     exitCode: 1,
   });
 
-const sumOf = (text: string) => createHash('sha256').update(text).digest('hex');
+const sumOf = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { type KeyOptions, keysOf, withKeys } from './keys.ts';
 import { answer, answerJson, size, talk } from './output.ts';
 import { showing } from './progress.ts';
 
-interface Options {
+interface Options extends KeyOptions {
   to: string;
   overwrite?: boolean;
   json?: boolean;
@@ -11,7 +12,7 @@ interface Options {
 
 /** `mindi extract SET [PATH…]`. */
 export function extractCommand(): Command {
-  return new Command('extract')
+  const command = new Command('extract')
     .description('restore files of a set of `mindi archive`')
     .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
     .argument('[path...]', 'files and directories, with all below them; none: all')
@@ -30,25 +31,25 @@ Examples:
   mindi extract /bkp --to /tmp/all
   mindi extract /bkp /srv/www etc/passwd --to /tmp/some
   mindi extract /bkp/srv-000003 /srv/www/index.html --to / --overwrite`,
-    )
-    .action(async (path: string, paths: string[], options: Options) => {
-      const [{ openSet }, { extract }] = await Promise.all([
-        import('../archive/set.ts'),
-        import('../archive/extract.ts'),
-      ]);
-      await using set = await openSet(path);
-      const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true };
-      const result = await showing({ read: `restoring to ${call.to}` }, async ({ step, progress }) => {
-        step('read');
-        return extract(set, call, (done) => progress(size(done), 0, 0));
-      });
-      const { files, bytes, existing, failed } = result;
-      if (options.json) answerJson({ set: set.folder, to: call.to, ...result });
-      else {
-        for (const one of failed) talk(`mindi: ${one}`);
-        for (const one of existing) talk(`mindi: ${one} is there already: left as it is`);
-        answer(`${files} files, ${size(bytes)}, to ${call.to}`);
-      }
-      if (failed.length + existing.length > 0) process.exitCode = 1;
+    );
+  return withKeys(command).action(async (path: string, paths: string[], options: Options) => {
+    const [{ openSet }, { extract }] = await Promise.all([
+      import('../archive/set.ts'),
+      import('../archive/extract.ts'),
+    ]);
+    await using set = await openSet(path, keysOf(options));
+    const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true };
+    const result = await showing({ read: `restoring to ${call.to}` }, async ({ step, progress }) => {
+      step('read');
+      return extract(set, call, (done) => progress(size(done), 0, 0));
     });
+    const { files, bytes, existing, failed } = result;
+    if (options.json) answerJson({ set: set.folder, to: call.to, ...result });
+    else {
+      for (const one of failed) talk(`mindi: ${one}`);
+      for (const one of existing) talk(`mindi: ${one} is there already: left as it is`);
+      answer(`${files} files, ${size(bytes)}, to ${call.to}`);
+    }
+    if (failed.length + existing.length > 0) process.exitCode = 1;
+  });
 }

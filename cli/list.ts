@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { rows, type TroubleRow } from '../archive/catalog.ts';
 import type { MemberRow } from '../archive/selection.ts';
+import { type KeyOptions, keysOf, withKeys } from './keys.ts';
 import { answer, answerJson } from './output.ts';
 
-interface Options {
+interface Options extends KeyOptions {
   find?: string;
   troubles?: boolean;
   json?: boolean;
@@ -11,7 +11,7 @@ interface Options {
 
 /** `mindi list SET`. */
 export function listCommand(): Command {
-  return new Command('list')
+  const command = new Command('list')
     .description('list the files of a set of `mindi archive`')
     .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
     .option('--find <glob>', 'only these: with a / a glob of whole paths, else of names; * matches / too')
@@ -28,27 +28,28 @@ Examples:
   mindi list /bkp | less
   mindi list /bkp --find '*.conf'
   mindi list /bkp/srv-000003 --find '/srv/www/*' --json`,
-    )
-    .action(list);
+    );
+  return withKeys(command).action(list);
 }
 
 async function list(path: string, options: Options): Promise<void> {
-  const [{ openSet }, { matching, shownPath }] = await Promise.all([
+  const [{ openSet }, { matching, membersOf, shownPath, troublesOf }] = await Promise.all([
     import('../archive/set.ts'),
     import('../archive/selection.ts'),
   ]);
-  await using set = await openSet(path);
+  await using set = await openSet(path, keysOf(options));
   if (options.troubles) {
-    const found = [...rows<TroubleRow>(set.catalog, 'SELECT * FROM troubles')];
+    const found = [...troublesOf(set.catalog)];
     const told = found.map(({ path: of, trouble, detail }) => ({ path: shownPath(of), trouble, detail }));
     if (options.json) return answerJson(told);
-    for (const { path: of, trouble, detail } of told) answer(`${trouble}: ${of}${detail && ` (${detail})`}`);
+    for (const { path: of, trouble, detail } of told)
+      answer(`${trouble}: ${of}${detail && ` (${shownPath(Buffer.from(detail))})`}`);
     return;
   }
   const { sql, values } = options.find === undefined ? { sql: 'TRUE', values: [] } : matching(options.find);
   let lines: string[] = [];
   let count = 0;
-  for (const member of rows<MemberRow>(set.catalog, `SELECT * FROM members WHERE ${sql} ORDER BY path`, ...values)) {
+  for (const member of membersOf(set.catalog, `WHERE ${sql} ORDER BY path`, ...values)) {
     const shown = shownPath(member.path);
     lines.push(options.json ? JSON.stringify(facts(member, shown)) : line(member, shown, shownPath));
     count += 1;

@@ -10,7 +10,11 @@ export const README = 'README';
 export const SHA256SUMS = 'SHA256SUMS';
 /** On the last volume. */
 export const CATALOG = 'catalog.sqlite.zst';
-/** The catalog while the set is being written, in the set's directory. */
+/** Of files that are encrypted by age: what their names end in. */
+export const SEALED = '.age';
+/** The set's own secret key, encrypted by a passphrase, on each volume of a set that has one. */
+export const IDENTITY = 'identity.age';
+/** The catalog while the set is being written, in the run's working place. */
 export const OPEN_CATALOG = 'catalog.sqlite';
 /** A file too big for one archive is cut; its slices have this and a number of six digits after its name. */
 export const SLICE = '.mindi-slice-';

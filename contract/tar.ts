@@ -10,7 +10,8 @@ export const BLOCK = 512;
 /** Extended headers of a member may be this big: no file system keeps more attributes of a file. */
 export const HEADERS_LIMIT = 4 << 20;
 
-export type MemberType = 'file' | 'link' | 'symlink' | 'char' | 'block' | 'directory' | 'fifo';
+export const MEMBER_TYPES = ['file', 'link', 'symlink', 'char', 'block', 'directory', 'fifo'] as const;
+export type MemberType = (typeof MEMBER_TYPES)[number];
 
 export interface TarHeader {
   /** Bytes of all headers of the member. */

@@ -56,6 +56,8 @@ export const SETTINGS: Omit<ArchiveSettings, 'include' | 'to'> = {
   verify: false,
   method: 'zstd',
   level: 3,
+  encryption: null,
+  parity: null,
 };
 
 /** Archives a tree into a set below `directory`. */

@@ -22,7 +22,7 @@ export interface Target extends AsyncDisposable {
   readonly set: string;
   /** A directory of this run's own, where archives are made. */
   readonly work: string;
-  /** Where the catalog lies until it is whole; no server's file system. */
+  /** Where the catalog lies until it is whole; no server's file system, and of an encrypted set not on its medium. */
   readonly catalog: string;
   /** Directories that are never archived; those of other runs unless they are included by name. */
   readonly own: { mine: readonly string[]; others: readonly string[] };
@@ -34,7 +34,7 @@ export interface Target extends AsyncDisposable {
   /** Returns what has to go onto the next volume because this one has come to its end: the file itself, and those lost with it. */
   place(file: VolumeFile): Promise<VolumeFile[]>;
   /** Ends the volume. It may still be on its way when this returns. @param texts what tells about it, by name */
-  seal(volume: Volume, texts: ReadonlyMap<string, string>): Promise<void>;
+  seal(volume: Volume, texts: ReadonlyMap<string, string | Buffer>): Promise<void>;
   /** All volumes are there now: gives the set its name. */
   finish(): Promise<void>;
 }

@@ -94,3 +94,35 @@ export const ARCHIVE_TO_FIELDS = {
   ),
   verify: Type.Optional(Type.Boolean({ description: 'read each volume back from where it was written, and compare' })),
 };
+
+/** Of the section `archive`: who can read sets, and what of them may be lost. */
+export const ARCHIVE_SAFETY_FIELDS = {
+  encryption: Type.Optional(
+    Type.Union(
+      [
+        Type.Object(
+          {
+            age: Type.Optional(
+              Type.Array(text('age1… or a file with such lines'), {
+                minItems: 1,
+                description:
+                  'public keys, as age-keygen makes them: whoever has one of the secret keys can read the sets',
+              }),
+            ),
+            passphraseFile: Type.Optional(
+              text('a file whose first line is a passphrase that opens the sets, too; never on the medium'),
+            ),
+          },
+          closed,
+        ),
+        Type.Unsafe<null>({ type: 'null', description: 'sets are not encrypted' }),
+      ],
+      { description: 'archives and catalog are encrypted, by age' },
+    ),
+  ),
+  parity: Type.Optional(
+    textOrNull('what of each volume may be damaged and yet comes back, by par2: 10%; null: nothing', {
+      pattern: '^[1-9][0-9]?%$',
+    }),
+  ),
+};

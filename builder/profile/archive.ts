@@ -22,6 +22,7 @@ export function checkArchive(root: Located): MindiError[] {
     ...sizes(said, problem),
     ...levels(said, problem),
     ...targets(said, problem),
+    ...encryption(said, problem),
   ];
 }
 
@@ -95,6 +96,11 @@ const WEB = ['https', 'http', 's3', 's3+https', 's3+http'];
 const isClassic = (text: string) => /^[\w.[\]-]+:\//.test(text) && !text.includes('://');
 const isAddress = (text: unknown): text is string =>
   typeof text === 'string' && (/^\w[\w+.-]*:\/\//.test(text) || isClassic(text));
+
+function encryption({ encryption: said }: Archive, problem: Problem): MindiError[] {
+  if (typeof said !== 'object' || said === null || said.age || said.passphraseFile) return [];
+  return [problem(['encryption'], 'archive.encryption names no key', 'age: [age1…], passphraseFile: FILE, or both.')];
+}
 
 function levels({ compression, level }: Archive, problem: Problem): MindiError[] {
   if (typeof level !== 'number') return [];

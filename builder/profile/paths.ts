@@ -30,6 +30,8 @@ const PATHS: { path: string[]; or?: Pick<RegExp, 'test'> }[] = [
   { path: ['archive', 'to', 'iso'], or: /^(?!\w[\w+.-]*:)/ },
   { path: ['archive', 'to', 'credentials'] },
   { path: ['archive', 'scratch'] },
+  { path: ['archive', 'encryption', 'age', '*'], or: /^(?!\.\.\.$|age1)/ },
+  { path: ['archive', 'encryption', 'passphraseFile'] },
   { path: ['trust', 'publicKey'], or: /^(?!RW[A-Za-z0-9+/]{54}$|ssh-)/ },
 ];
 

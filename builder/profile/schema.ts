@@ -12,7 +12,7 @@ import {
   textOrNull,
 } from '../../contract/settings/fields.ts';
 import { type Static, Type } from '../../contract/settings/type.ts';
-import { ARCHIVE_TO_FIELDS } from './archive-fields.ts';
+import { ARCHIVE_SAFETY_FIELDS, ARCHIVE_TO_FIELDS } from './archive-fields.ts';
 import { ARCHIVE_RUN_FIELDS } from './archive-run-fields.ts';
 import { OWN_RESTORE_FIELDS } from './restore-fields.ts';
 
@@ -279,6 +279,7 @@ export const ProfileSchema = Type.Object(
         }),
       ),
       ...ARCHIVE_TO_FIELDS,
+      ...ARCHIVE_SAFETY_FIELDS,
       compression: Type.Optional(
         Type.Enum(['zstd', 'gzip', 'xz', 'lzo', 'none'], {
           description: 'of archives; what does not get smaller is stored as it is (zstd, gzip)',

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CATALOG, SEALED } from '../contract/archive-set.ts';
+import { findSet, presentVolumes, problemsOf } from './find-set.ts';
+import { shownPath } from './selection.ts';
+import { openRegular } from './stored-file.ts';
+
+export interface SumsResult {
+  /** The set's directory. */
+  folder: string;
+  id: string;
+  /** Files compared. */
+  files: number;
+  bytes: number;
+  /** A sentence each. */
+  problems: string[];
+}
+
+/** Compares the files on a set's volumes with the volumes' lists: all that can be done without catalog or key. */
+export async function verifySums(path: string, progress: (done: number) => void): Promise<SumsResult> {
+  const folder = findSet(resolve(path));
+  const volumes = presentVolumes(folder);
+  const first = volumes[0]?.volume;
+  const result: SumsResult = { folder, id: first?.set ?? '', files: 0, bytes: 0, problems: [] };
+  if (first) result.problems.push(...problemsOf(volumes, first));
+  for (const { folder: place, sums } of volumes) {
+    if (sums.length === 0) result.problems.push(`${place} has no list of sums`);
+    for (const sum of sums) {
+      const file = join(place, sum.path);
+      const found = await sumOf(file);
+      if (found?.sha256 !== sum.sha256) result.problems.push(`${shown(file)} is ${found ? 'damaged' : 'missing'}`);
+      result.files += 1;
+      result.bytes += found?.size ?? 0;
+      progress(result.bytes);
+    }
+  }
+  return result;
+}
+
+const shown = (path: string) => shownPath(Buffer.from(path));
+
+/** Null of what is no file, or cannot be read. */
+export async function sumOf(file: string): Promise<{ sha256: string; size: number } | null> {
+  const descriptor = openRegular(file);
+  if (descriptor === null) return null;
+  const sum = createHash('sha256');
+  let size = 0;
+  try {
+    for await (const chunk of createReadStream('', { fd: descriptor, highWaterMark: 1 << 20 })) {
+      sum.update(chunk as Buffer);
+      size += (chunk as Buffer).length;
+    }
+  } catch {
+    return null;
+  }
+  return { sha256: sum.digest('hex'), size };
+}
+
+/** Whether a set is encrypted. */
+export const isSealed = (path: string) =>
+  presentVolumes(findSet(resolve(path))).some(({ folder }) => existsSync(join(folder, `${CATALOG}${SEALED}`)));
