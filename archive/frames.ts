@@ -79,14 +79,14 @@ export class FrameReader {
   async #open(archive: number): Promise<StoredFile | null> {
     if (this.#archive === archive) return this.#file;
     this.close();
-    const { catalog, decrypter, archivePath } = this.#set;
+    const { catalog, decrypter, fetchArchive } = this.#set;
     const [row] = checked<{ volume: number }>(
       catalog,
       VOLUME_ROW,
       'SELECT volume FROM archives WHERE number = ?',
       archive,
     );
-    this.#file = await openStored(archivePath(archive, row?.volume ?? 0), decrypter);
+    this.#file = await openStored(await fetchArchive(archive, row?.volume ?? 0), decrypter);
     this.#archive = archive;
     return this.#file;
   }

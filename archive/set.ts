@@ -1,5 +1,5 @@
 import { closeSync, createReadStream, existsSync, openSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Decrypter } from 'age-encryption';
 import { hashFile } from '../builder/cache.ts';
@@ -13,6 +13,8 @@ import { SealedFile } from './encryption/sealed-file.ts';
 import { findSet, type PresentVolume, presentVolumes, problemsOf } from './find-set.ts';
 import { shownPath } from './selection.ts';
 import { expandFile } from './shrink.ts';
+import { type FetchedSet, fetchSet } from './sources/fetched.ts';
+import { openSource, type SourceOptions } from './sources/open.ts';
 
 const SEALED_CATALOG = `${CATALOG}${SEALED}`;
 
@@ -33,44 +35,40 @@ export interface ArchiveSet extends AsyncDisposable {
   problems: string[];
   /** Where an archive must lie; its file may be missing. */
   archivePath: (number: number, volume: number) => string;
+  /** The same, once it is there to be read: until the next one is asked for. */
+  fetchArchive: (number: number, volume: number) => Promise<string>;
 }
 
 /**
- * Opens a set: its directory, one of its volumes, or a directory of sets, of which the newest complete one is meant.
+ * Opens a set: its directory, one of its volumes, or a directory of sets, of which the newest complete one is meant; its
+ * ISO files, a drive, an address.
  * @throws MindiError when there is none, or its catalog is missing or damaged; `set.sealed` when a key is needed
  */
-export async function openSet(path: string, keys: Keys = NO_KEYS): Promise<ArchiveSet> {
-  const folder = findSet(resolve(path));
-  const there = presentVolumes(folder);
-  const { volume, folder: last } = withCatalog(folder, there);
-  const volumes = there.filter((one) => one.volume.set === volume.set);
+export async function openSet(
+  path: string,
+  keys: Keys = NO_KEYS,
+  options: Partial<SourceOptions> = {},
+): Promise<ArchiveSet> {
   const work = await scratch('set');
-  const close = async () => work[Symbol.asyncDispose]();
+  let fetched: FetchedSet | undefined;
+  const close = async () => {
+    await fetched?.[Symbol.asyncDispose]();
+    await work[Symbol.asyncDispose]();
+  };
   try {
-    const sealed = existsSync(join(last, SEALED_CATALOG));
-    const decrypter = sealed ? await unlock(last, keys) : null;
-    const catalog = await openCatalogOf(last, volumes, work, decrypter);
-    const facts = Object.fromEntries(
-      [...checked<Fact>(catalog, FACT, 'SELECT * FROM facts')].map(({ name, value }) => [name, value]),
-    );
-    checkFacts(facts, folder);
-    const method = facts.method as MethodName;
-    const folders = new Map(volumes.map((one) => [one.volume.number, one.folder]));
+    const source = await openSource(path, { scratch: work.path, ...options });
+    fetched = source && (await fetchSet(source, work.path));
+    const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work);
     return {
-      folder,
-      id: volume.set,
-      machine: volume.machine,
-      created: volume.created,
-      method,
-      catalog,
-      decrypter,
-      volumes,
-      of: volume.of ?? volumes.length,
-      problems: problemsOf(there, volume),
-      archivePath: (number, one) =>
-        join(folders.get(one) ?? join(folder, 'missing'), archiveName(number, archiveSuffix(method, sealed))),
+      ...set,
+      folder: fetched?.name ?? set.folder,
+      fetchArchive: async (number, volume) => {
+        const file = set.archivePath(number, volume);
+        await fetched?.fetch(volume, basename(file));
+        return file;
+      },
       [Symbol.asyncDispose]: async () => {
-        catalog.close();
+        set.catalog.close();
         await close();
       },
     };
@@ -78,6 +76,39 @@ export async function openSet(path: string, keys: Keys = NO_KEYS): Promise<Archi
     await close();
     throw error;
   }
+}
+/** Opens a directory of volumes. */
+async function openFolder(
+  folder: string,
+  keys: Keys,
+  work: Scratch,
+): Promise<Omit<ArchiveSet, 'fetchArchive' | typeof Symbol.asyncDispose>> {
+  const there = presentVolumes(folder);
+  const { volume, folder: last } = withCatalog(folder, there);
+  const volumes = there.filter((one) => one.volume.set === volume.set);
+  const sealed = existsSync(join(last, SEALED_CATALOG));
+  const decrypter = sealed ? await unlock(last, keys) : null;
+  const catalog = await openCatalogOf(last, volumes, work, decrypter);
+  const facts = Object.fromEntries(
+    [...checked<Fact>(catalog, FACT, 'SELECT * FROM facts')].map(({ name, value }) => [name, value]),
+  );
+  checkFacts(facts, folder);
+  const method = facts.method as MethodName;
+  const folders = new Map(volumes.map((one) => [one.volume.number, one.folder]));
+  return {
+    folder,
+    id: volume.set,
+    machine: volume.machine,
+    created: volume.created,
+    method,
+    catalog,
+    decrypter,
+    volumes,
+    of: volume.of ?? volumes.length,
+    problems: problemsOf(there, volume),
+    archivePath: (number, one) =>
+      join(folders.get(one) ?? join(folder, 'missing'), archiveName(number, archiveSuffix(method, sealed))),
+  };
 }
 
 interface Fact {

@@ -53,7 +53,7 @@ export async function verifySet(
 
 /** Archives of a volume that is missing are not named one by one. */
 async function wrongWith(set: ArchiveSet, { number, volume, size, sha256 }: ArchiveRow): Promise<string | undefined> {
-  const path = set.archivePath(number, volume);
+  const path = await set.fetchArchive(number, volume);
   if (!existsSync(path)) return `archive ${number} is missing: it belongs on volume ${volume}`;
   const sum = createHash('sha256');
   let read = 0;

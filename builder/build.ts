@@ -1,3 +1,4 @@
+import type { Source } from '../boot/medium.ts';
 import { MindiError } from '../contract/error.ts';
 import type { RescueConfig, SecondStage } from '../contract/rescue-config.ts';
 import type { PublicKey } from '../contract/signature.ts';
@@ -42,6 +43,8 @@ export interface BuildResult {
 export interface BuildOptions {
   /** Signs manifest and sums. */
   sign?: SigningKey;
+  /** More files on the media, by path. */
+  files?: Readonly<Record<string, Source>>;
 }
 
 /**
@@ -75,7 +78,7 @@ export async function build(
       await makeDirectory(out);
       const signed = signWith(options.sign, trusted?.key ?? null);
       const signature = await signed({ name: 'manifest.json', bytes: manifest.document.bytes });
-      const files = mediumFiles(manifest.document, signature, profile.initrd.fold);
+      const files = { ...mediumFiles(manifest.document, signature, profile.initrd.fold), ...options.files };
       const media = await writeMedia(
         { planned, segments, profile, kernel: inputs.kernel.image, loaders, files, secret },
         out,

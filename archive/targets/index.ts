@@ -1,13 +1,19 @@
 import { MindiError } from '../../contract/error.ts';
+import { placeAddress } from '../places/place.ts';
+import { nameOf } from '../settings.ts';
 import { directoryTarget } from './directory.ts';
+import { isoTarget } from './iso.ts';
 import type { Target, TargetContext } from './target.ts';
 
 /** Begins a new set where the settings say. */
 export async function openTarget(context: TargetContext): Promise<Target> {
   const { to } = context.settings;
-  if ('directory' in to) return directoryTarget(to.directory, context);
-  throw new MindiError('sets are written to directories only', {
+  if ('directory' in to) return directoryTarget(to.directory, undefined, context);
+  if ('iso' in to) return isoTarget(to, context);
+  if ('url' in to && placeAddress(to.url)) return directoryTarget(to.url, to.credentials, context);
+  throw new MindiError('mindi cannot write sets there yet', {
     code: 'archive.target',
+    where: nameOf(to),
     hint: 'archive: { to: { directory: /bkp } }',
   });
 }
