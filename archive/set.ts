@@ -4,7 +4,15 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Decrypter } from 'age-encryption';
 import { hashFile } from '../builder/cache.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
-import { archiveName, CATALOG, IDENTITY, type MethodName, SEALED, SET_FORMAT } from '../contract/archive-set.ts';
+import {
+  archiveName,
+  CATALOG,
+  IDENTITY,
+  type MethodName,
+  SEALED,
+  SET_FORMAT,
+  volumeName,
+} from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { checked, text } from './checked.ts';
 import { archiveSuffix, METHODS } from './compression.ts';
@@ -59,13 +67,21 @@ export async function openSet(
     const source = await openSource(path, { scratch: work.path, ...options });
     fetched = source && (await fetchSet(source, work.path));
     const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work);
+    const there = fetched;
+    const archivePath: ArchiveSet['archivePath'] = (number, volume) => {
+      const path = set.archivePath(number, volume);
+      return there ? join(there.folder, volumeName(volume), basename(path)) : path;
+    };
     return {
       ...set,
-      folder: fetched?.name ?? set.folder,
+      folder: there?.name ?? set.folder,
+      // Others are asked for when they are needed.
+      problems: source?.next ? [] : set.problems,
+      archivePath,
       fetchArchive: async (number, volume) => {
-        const file = set.archivePath(number, volume);
-        await fetched?.fetch(volume, basename(file));
-        return file;
+        const path = archivePath(number, volume);
+        await there?.fetch(volume, basename(path));
+        return path;
       },
       [Symbol.asyncDispose]: async () => {
         set.catalog.close();
@@ -77,6 +93,7 @@ export async function openSet(
     throw error;
   }
 }
+
 /** Opens a directory of volumes. */
 async function openFolder(
   folder: string,

@@ -15,6 +15,7 @@ export function archiveCommand(): Command {
     .description('archive the files of this machine that a profile names')
     .argument('<profile>', 'a YAML file with a section `archive:`')
     .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
+    .option('--verify', 'read each volume back from where it was written, and compare; as archive.verify')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -37,6 +38,7 @@ Examples:
 }
 
 export interface ArchiveOptions {
+  verify?: boolean;
   wait?: string;
   json?: boolean;
 }
@@ -53,16 +55,31 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   for (const flag of ['--optimize-for-size', '--no-external-memory-accounted-in-global-limit'])
     setFlagsFromString(flag);
   const profile = await loadProfile(profileName);
-  const settings = archiveSettings(profile);
+  const said = archiveSettings(profile);
+  const settings = { ...said, verify: options.verify ?? said.verify };
   const wait = 60 * spanOf(options.wait);
+  const person = process.stdin.isTTY ? { ask } : {};
   const started = performance.now();
-  const result = await showing(TITLES, (teller) => archiveRun(settings, runSettings(profile), { wait }, teller));
+  const result = await showing(TITLES, (teller) =>
+    archiveRun(settings, runSettings(profile), { wait, profile, ...person }, teller),
+  );
   const seconds = (performance.now() - started) / 1000;
   if (options.json) answerJson({ ...result, seconds });
   else answer(summary(result, seconds));
   if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing) || result.problems.length > 0)
     process.exitCode = 1;
   return result;
+}
+
+/** A question about a disc, a tape or a stick: stdout is data. */
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
+  const line = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await line.question(`\n${question} `);
+  } finally {
+    line.close();
+  }
 }
 
 /** Minutes. */

@@ -4,14 +4,14 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
-import { type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
+import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
 import { storageProblem } from '../failures.ts';
 import type { ArchiveSettings } from '../settings.ts';
 import { Hooks, type RunOutcome } from './hooks.ts';
 import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
 import type { RunSettings } from './settings.ts';
 
-export interface RunOptions {
+export interface RunOptions extends ArchiveOptions {
   /** Seconds to wait for another run at the same place. */
   wait: number;
 }
@@ -42,7 +42,7 @@ export async function archiveRun(
       await hooks.before();
       await using there = await lockStore(settings, options.wait);
       if (there?.left) teller.note(`the run before was cut off: ${there.left}`);
-      const done = await archive(settings, teller);
+      const done = await archive(settings, teller, options);
       outcome = outcomeOf(done);
       set = done.set;
       return done;
