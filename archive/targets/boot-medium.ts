@@ -1,6 +1,7 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Source } from '../../boot/medium.ts';
+import type { BuildListener } from '../../builder/build.ts';
 import { PROFILES, type Profile } from '../../builder/profile/load.ts';
 import type { Medium } from '../../builder/profile/schema.ts';
 import { shown } from '../../contract/settings/text.ts';
@@ -42,18 +43,18 @@ export async function bootMedium(
     restore: { ...profile.restore, source: profile.restore.source ?? source },
   };
   const [{ build }, { stat }] = await Promise.all([import('../../builder/build.ts'), import('node:fs/promises')]);
-  const make: BootMedium['make'] = async (files, out) => {
+  const make = async (files: Readonly<Record<string, Source>>, out: string, listener: BuildListener = {}) => {
     const beside = join(dirname(out), '.medium');
     await mkdir(beside, { recursive: true });
     try {
-      const { media } = await build(own, beside, { note }, { files });
+      const { media } = await build(own, beside, listener, { files });
       await rename(media.at(-1)?.path ?? '', out);
     } finally {
       await rm(beside, { recursive: true, force: true });
     }
   };
   const empty = join(work, 'empty-medium');
-  await make({}, empty);
+  await make({}, empty, { note });
   const { size } = await stat(empty);
   await rm(empty);
   return { size, make };

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   builder: ['contract', 'boot'],
   boot: ['contract', 'builder'],
   initramfs: ['contract'],
-  archive: ['contract', 'builder'],
+  archive: ['contract', 'builder', 'boot'],
   cli: ['contract', 'builder', 'boot', 'archive'],
 };
 
