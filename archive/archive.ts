@@ -10,6 +10,7 @@ import type { Profile } from '../builder/profile/load.ts';
 import { CATALOG, SEALED, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { closeCatalog, countTroubles, createCatalog, recordTroubles, rows, setFacts, setVolumes } from './catalog.ts';
+import type { Base } from './differential.ts';
 import { type SetKeys, setKeys } from './encryption/keys.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
@@ -17,6 +18,7 @@ import { pack } from './pack.ts';
 import { chooseRoots, isBelow, type Roots } from './roots.ts';
 import { type ArchiveSettings, archiveLimit, nameOf, volumeLimit } from './settings.ts';
 import { compressFile } from './shrink.ts';
+import { LIVE, type ReadFrom } from './snapshots/read-from.ts';
 import { openTarget } from './targets/index.ts';
 import type { Target } from './targets/target.ts';
 import { unitsOf } from './units.ts';
@@ -41,6 +43,10 @@ export interface ArchiveResult {
   archives: number;
   volumes: number;
   troubles: Partial<Record<Trouble, number>>;
+  /** Of a differential set: its base's name, how many files it takes from there, and how many of that are gone. */
+  base?: string;
+  kept?: number;
+  deleted?: number;
 }
 
 /** What a run may need beside its settings. */
@@ -49,6 +55,10 @@ export interface ArchiveOptions {
   profile?: Profile;
   /** Asks the person at the terminal; without it nobody is there. */
   ask?: (question: string) => Promise<string>;
+  /** The machine as it is when nothing is said. */
+  from?: ReadFrom;
+  /** What it has is not archived again: the set refers to it. */
+  base?: Base | null;
 }
 
 /**
@@ -59,13 +69,13 @@ export interface ArchiveOptions {
 export async function archive(
   settings: ArchiveSettings,
   teller: ArchiveTeller,
-  { profile, ask = unanswered }: ArchiveOptions = {},
+  { profile, ask = unanswered, from = LIVE, base = null }: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
   checkIncluded(settings.include);
   const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
   try {
     await using target = await openTarget({ settings, profile: profile ?? null, note: teller.note, ask });
-    const run = begin(settings, target, keys);
+    const run = begin(settings, target, keys, from, base);
     teller.step('read');
     await readAll(run, settings, teller);
     teller.step('finish');
@@ -93,6 +103,11 @@ interface Run {
   volumes: Volumes;
   /** Of each archive its volume. */
   places: ReadonlyMap<number, number>;
+  from: ReadFrom;
+  base: Base | null;
+  /** How many files it took from the base, and how many of that are gone. */
+  kept: number;
+  deleted: number;
 }
 
 function checkIncluded(paths: readonly string[]): void {
@@ -109,17 +124,20 @@ function checkIncluded(paths: readonly string[]): void {
   if (problems.length > 0) throw MindiError.all(problems, 'these are not there', 'archive.nothing');
 }
 
-function begin(settings: ArchiveSettings, target: Target, keys: SetKeys): Run {
+function begin(settings: ArchiveSettings, target: Target, keys: SetKeys, from: ReadFrom, base: Base | null): Run {
   const { name, volume, method } = settings;
   const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
-  const catalog = createCatalog(target.catalog, { ...facts, name, method, settings: JSON.stringify(settings) });
+  const more = { name, method, settings: JSON.stringify(settings), bases: JSON.stringify(base?.chain ?? []) };
+  const catalog = createCatalog(target.catalog, { ...facts, ...more });
   const places = new Map<number, number>();
   const placed = (number: number, archives: readonly number[]) => {
     for (const archive of archives) places.set(archive, number);
   };
-  const volumes = new Volumes({ target, volume, method, keys, facts, placed });
-  return { target, keys, id: facts.set, catalog, volumes, places };
+  const volumes = new Volumes({ target, volume, method, keys, facts: { ...facts, ...baseOf(base) }, placed });
+  return { target, keys, id: facts.set, catalog, volumes, places, from, base, kept: 0, deleted: 0 };
 }
+
+const baseOf = (base: Base | null) => (base?.chain[0] ? { base: base.chain[0].id } : {});
 
 async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTeller): Promise<void> {
   const roots = chooseRoots(settings, parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')));
@@ -130,11 +148,13 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
   };
   const { target, volumes } = run;
   const limit = archiveLimit(settings.volume);
-  const limits = { ...whereTo(roots), bytes: limit, scratch: dirname(target.catalog) };
-  const units = unitsOf(walk(settings, roots, ownPaths(target, roots), tell), settings, limits, tell);
+  const { root } = run.from;
+  const limits = { ...whereTo(roots, root), bytes: limit, scratch: dirname(target.catalog), root };
+  const walking = { own: ownPaths(target, roots), from: run.from, times: run.base !== null };
+  const units = unitsOf(walk(settings, roots, walking, tell), settings, limits, tell, run.base);
   const { method, level } = settings;
   const { recipients } = run.keys;
-  const options = { folder: target.work, catalog: target.catalog, set: run.id, limit, method, level, recipients };
+  const options = { folder: target.work, root, catalog: target.catalog, set: run.id, limit, method, level, recipients };
   let files = 0;
   let bytes = 0;
   await pack(units, options, volumes.mayBegin, {
@@ -150,6 +170,7 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
   });
   await volumes.settle();
   recordTroubles(run.catalog, troubles);
+  if (run.base) Object.assign(run, run.base.copyInto(run.catalog));
 }
 
 const TROUBLES_AT_ONCE = 1000;
@@ -160,9 +181,9 @@ function ownPaths({ own }: Target, { starts }: Roots): string[] {
   return [...own.mine, ...own.others.filter((folder) => !chosen(folder))];
 }
 
-function whereTo({ starts, pseudo }: Roots) {
+function whereTo({ starts, pseudo }: Roots, root: string) {
   return {
-    devices: new Set(starts.map((path) => String(lstatSync(path).dev))),
+    devices: new Set(starts.map((path) => String(lstatSync(root + path).dev))),
     pseudo: new Set(pseudo.map((path) => Buffer.from(path.slice(1)).toString('latin1'))),
   };
 }
@@ -173,7 +194,7 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
   const name = keys.recipients.length > 0 ? `${CATALOG}${SEALED}` : CATALOG;
   const [counted] = rows<{ files: number; bytes: number | null }>(
     catalog,
-    'SELECT count(*) AS files, sum(size) AS bytes FROM members',
+    'SELECT count(*) AS files, sum(size) AS bytes FROM members WHERE base IS NULL',
   );
   const [kept] = rows<{ archives: number; stored: number | null }>(
     catalog,
@@ -200,5 +221,6 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
     archives: kept?.archives ?? 0,
     volumes: volumes.count,
     troubles,
+    ...(run.base ? { base: run.base.chain[0]?.name ?? '', kept: run.kept, deleted: run.deleted } : {}),
   };
 }

@@ -3,7 +3,9 @@ import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { type Running, start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
 import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from '../contract/tar.ts';
+import { holderOf } from './bases.ts';
 import { rows } from './catalog.ts';
+import { checked, count } from './checked.ts';
 import { setFlags } from './flags.ts';
 import { FrameReader, piecesOf } from './frames.ts';
 import { above, below, CONTENTS_OF, type MemberRow, membersOf, shownPath } from './selection.ts';
@@ -18,6 +20,8 @@ export interface ExtractOptions {
   to: string;
   /** Replace what is there. */
   overwrite: boolean;
+  /** Of a differential set only what itself holds. */
+  own?: boolean;
 }
 
 export interface ExtractResult {
@@ -47,14 +51,14 @@ const SELINUX = '/sys/fs/selinux/enforce';
 
 /**
  * Restores files of a set with all they had. Nothing is written outside `to`, nothing replaced unless asked for.
- * @throws MindiError `extract.nothing` when the set has none of the paths, `extract.space` when the disk is full
+ * @throws MindiError `extract.nothing` when the set has none of the paths, `set.base` when they need a set that is missing, `extract.space` when the disk is full
  */
 export async function extract(
   set: ArchiveSet,
   options: ExtractOptions,
   progress: (done: number) => void,
 ): Promise<ExtractResult> {
-  checkPaths(set, options.paths);
+  checkPaths(set, options);
   mkdirSync(options.to, { recursive: true });
   const how = options.overwrite ? [] : ['--skip-old-files'];
   const selinux = existsSync(SELINUX) ? ['--selinux'] : [];
@@ -72,7 +76,7 @@ export async function extract(
   }
 }
 
-function checkPaths(set: ArchiveSet, paths: readonly string[]): void {
+function checkPaths(set: ArchiveSet, { paths, own = false }: ExtractOptions): void {
   const missing = paths.filter((path) => {
     const { sql, values } = below([path]);
     return [...rows(set.catalog, `SELECT 1 FROM members WHERE ${sql} LIMIT 1`, ...values)].length === 0;
@@ -86,6 +90,11 @@ function checkPaths(set: ArchiveSet, paths: readonly string[]): void {
       }),
   );
   if (problems.length > 0) throw MindiError.all(problems, 'the set does not have these', 'extract.nothing');
+  if (own) return;
+  const { sql, values } = below(paths);
+  const needed = `SELECT DISTINCT base FROM members WHERE (${sql}) AND base IS NOT NULL`;
+  for (const { base } of checked<{ base: number }>(set.catalog, { base: count }, needed, ...values))
+    holderOf(set, base);
 }
 
 class Extraction {
@@ -110,13 +119,13 @@ class Extraction {
   }
 
   async feed(progress: (done: number) => void): Promise<void> {
-    const { paths } = this.#options;
+    const { paths, own = false } = this.#options;
     // Directories first: what lies in one may be in an archive with a lower number.
     const [folders, chosen] = [above(paths), below(paths)];
     const members = membersOf(
       this.#set.catalog,
-      `WHERE (type = 'directory' AND ${folders.sql}) OR ${chosen.sql}
-       ORDER BY type != 'directory', iif(type = 'directory', path, NULL), archive, start`,
+      `WHERE ((type = 'directory' AND ${folders.sql}) OR ${chosen.sql}) ${own ? 'AND base IS NULL' : ''}
+       ORDER BY type != 'directory', iif(type = 'directory', path, NULL), base, archive, start`,
       ...[...folders.values, ...chosen.values],
     );
     for (const member of members) {

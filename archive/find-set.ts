@@ -74,6 +74,15 @@ export function presentVolumes(folder: string): PresentVolume[] {
     });
 }
 
+/** What the first volume of a set that is there says; null where none is. */
+export function firstVolume(folder: string): Volume | null {
+  for (const name of readFolder(folder).filter((one) => /^volume-\d+$/.test(one))) {
+    const volume = parseVolume(readText(join(folder, name, VOLUME_FILE)));
+    if (volume) return volume;
+  }
+  return null;
+}
+
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { FRAME } from './archive-file.ts';
+import { holderOf } from './bases.ts';
 import { checked, count, upTo } from './checked.ts';
 import { METHODS } from './compression.ts';
 import type { Piece } from './packer.ts';
@@ -30,18 +31,22 @@ export interface Part {
 export class FrameReader {
   readonly #set: ArchiveSet;
   #archive = 0;
+  #holder: ArchiveSet;
   #file: StoredFile | null = null;
   #last: { archive: number; start: number; bytes: Buffer | null } | undefined;
 
   constructor(set: ArchiveSet) {
     this.#set = set;
+    this.#holder = set;
   }
 
   /** The tar bytes of a piece, as they come: exactly `length` of them, whatever the catalog says of frames. */
-  async *read({ archive, start, length }: Piece): AsyncGenerator<Part> {
+  async *read({ archive, start, length, base = null }: Piece): AsyncGenerator<Part> {
+    const holder = holderOf(this.#set, base);
+    if (holder !== this.#holder) this.#turnTo(holder);
     const end = start + length;
     let at = start;
-    for (const frame of framesOf(this.#set, archive, start, end)) {
+    for (const frame of framesOf(holder, archive, start, end)) {
       const to = Math.min(end, frame.start + frame.length);
       if (to <= at) continue;
       yield* missing(frame.start - at);
@@ -59,6 +64,12 @@ export class FrameReader {
     this.#archive = 0;
   }
 
+  #turnTo(holder: ArchiveSet): void {
+    this.close();
+    this.#last = undefined;
+    this.#holder = holder;
+  }
+
   async #frame(archive: number, frame: FrameRow): Promise<Buffer | null> {
     if (this.#last?.archive !== archive || this.#last.start !== frame.start)
       this.#last = { archive, start: frame.start, bytes: await this.#load(archive, frame) };
@@ -69,7 +80,7 @@ export class FrameReader {
     const packed = (await this.#open(archive))?.read(frame.offset, frame.size);
     if (!packed || crc32(packed) !== frame.crc32) return null;
     try {
-      const bytes = METHODS[this.#set.method].decompress(packed, frame.length);
+      const bytes = METHODS[this.#holder.method].decompress(packed, frame.length);
       return bytes.length === frame.length ? bytes : null;
     } catch {
       return null;
@@ -79,7 +90,7 @@ export class FrameReader {
   async #open(archive: number): Promise<StoredFile | null> {
     if (this.#archive === archive) return this.#file;
     this.close();
-    const { catalog, decrypter, fetchArchive } = this.#set;
+    const { catalog, decrypter, fetchArchive } = this.#holder;
     const [row] = checked<{ volume: number }>(
       catalog,
       VOLUME_ROW,
@@ -105,15 +116,18 @@ function* missing(length: number): Generator<Part> {
   for (let left = length; left > 0; left -= FRAME) yield { bytes: null, length: Math.min(left, FRAME) };
 }
 
+/** A member as far as it says where its bytes are. */
+type Placed = Piece & { id: number; slices: number; base: number | null; base_member: number | null };
+
 /** Where the tar bytes of a member lie. */
-export function piecesOf(set: ArchiveSet, member: Piece & { id: number; slices: number }): Piece[] {
-  if (member.slices === 1) return [{ archive: member.archive, start: member.start, length: member.length }];
-  return [
-    ...checked<Piece>(
-      set.catalog,
-      PIECE_ROW,
-      'SELECT archive, start, length FROM slices WHERE member = ? ORDER BY number',
-      member.id,
-    ),
-  ];
+export function piecesOf(set: ArchiveSet, member: Placed): Piece[] {
+  const { archive, start, length, base } = member;
+  if (member.slices === 1) return [{ archive, start, length, base }];
+  const slices = checked<Omit<Piece, 'base'>>(
+    holderOf(set, base).catalog,
+    PIECE_ROW,
+    'SELECT archive, start, length FROM slices WHERE member = ? ORDER BY number',
+    member.base_member ?? member.id,
+  );
+  return [...slices].map((piece) => ({ ...piece, base }));
 }

@@ -12,7 +12,6 @@ const window = new Window(2 << 20);
 const ARGUMENTS = [
   '--create',
   '--file=-',
-  '--directory=/',
   '--format=pax',
   '--blocking-factor=128',
   '--xattrs',
@@ -44,11 +43,12 @@ export interface Visitor {
 
 /**
  * Has GNU tar read the files of a list (paths without `/` in front, a NUL behind each) and shows each member.
+ * @param root the directory they are in; empty: /
  * @returns what tar said of files, and which of the list it did not give; paths in latin1.
  * @throws MindiError `archive.tar` when tar ended before its work did.
  */
-export async function readMembers(list: Buffer, visitor: Visitor): Promise<Failure[]> {
-  const tar = start('tar', existsSync(SELINUX) ? [...ARGUMENTS, '--selinux'] : ARGUMENTS);
+export async function readMembers(list: Buffer, visitor: Visitor, root = ''): Promise<Failure[]> {
+  const tar = start('tar', [`--directory=${root}/`, ...ARGUMENTS, ...(existsSync(SELINUX) ? ['--selinux'] : [])]);
   try {
     tar.stdin.end(list);
     const expected = new Expected(list);

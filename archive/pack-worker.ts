@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { MindiError, type MindiErrorOptions, messageOf } from '../contract/error.ts';
 import { openCatalog, record } from './catalog.ts';
 import { flagsOf } from './flags.ts';
-import { type Failure, readMembers } from './members.ts';
+import { type Failure, readMembers, type Visitor } from './members.ts';
 import { Packer, type PackerOptions } from './packer.ts';
 import type { Unit } from './units.ts';
 import type { NewArchive } from './volumes.ts';
@@ -11,6 +11,8 @@ import type { NewArchive } from './volumes.ts';
 /** What a thread is told when it starts. */
 export interface WorkerSettings extends Omit<PackerOptions, 'nextNumber' | 'closed'> {
   catalog: string;
+  /** The directory that files are read from; empty: /. */
+  root: string;
   /** Two numbers, shared: that of the last archive, and the highest one that may be begun. */
   numbers: SharedArrayBuffer;
 }
@@ -33,14 +35,15 @@ async function packUnit(unit: Unit, settings: WorkerSettings, catalog: DatabaseS
   });
   try {
     const seen = counter();
-    const failures = await readMembers(Buffer.from(unit.list), {
+    const visitor: Visitor = {
       member: async (header, index, window) => {
         await packer.member(header, window, unit.again[index] === 1, unit.inodes[index] ?? 0);
         seen.add(header.data);
       },
-    });
+    };
+    const failures = await readMembers(Buffer.from(unit.list), visitor, settings.root);
     packer.finish();
-    await note(packer, failures, unit);
+    await note(packer, failures, unit, settings.root);
     record(catalog, packer.finished, packer.packed, failures);
     seen.tell();
   } catch (error) {
@@ -77,14 +80,14 @@ function counter() {
 }
 
 /** Writes into the members' rows what tar said of them, and their flags. */
-async function note(packer: Packer, failures: readonly Failure[], { immutable }: Unit): Promise<void> {
+async function note(packer: Packer, failures: readonly Failure[], { immutable }: Unit, root: string): Promise<void> {
   if (failures.length === 0 && immutable.length === 0) return;
   const byPath = new Map(packer.packed.map((packed) => [packed.header.path.toString('latin1'), packed]));
   for (const { path, trouble } of failures) {
     const packed = byPath.get(path);
     if (packed) packed.trouble = trouble;
   }
-  for await (const [path, flags] of flagsOf(immutable)) {
+  for await (const [path, flags] of flagsOf(immutable, root)) {
     const packed = byPath.get(path);
     if (packed) packed.flags = flags;
   }

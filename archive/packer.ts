@@ -23,6 +23,8 @@ export interface Piece {
   archive: number;
   start: number;
   length: number;
+  /** Number of the base whose archive it is; none: the set's own. */
+  base?: number | null;
 }
 
 /** A row of the catalog in the making. */

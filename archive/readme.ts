@@ -35,7 +35,7 @@ A file bigger than an archive was cut: FILE${SLICE}000001 and so on, one in each
 
     cat FILE${SLICE}* | ${TAR} && rm FILE${SLICE}*
 
-${CATALOG}${sealed ? SEALED : ''} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
+${differential(volume)}${CATALOG}${sealed ? SEALED : ''} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
 the flags (chattr) that tar does not keep:
 
     ${opened(`${CATALOG}${sealed ? SEALED : ''}`, 'zstd -d')} > catalog.sqlite
@@ -53,4 +53,16 @@ ${IDENTITY} is such a key, too: it asks for the set's passphrase, once when it i
 The archives are encrypted by age (https://age-encryption.org). key is the file with the secret key of one of those
 they were encrypted for.
 ${identity ? passphrase : ''}`;
+}
+
+/** What else is to be done where a set holds only what changed. */
+function differential({ base }: Volume): string {
+  if (base === undefined) return '';
+  return `This set holds only what changed since the set ${base}. By hand: restore that one first (and before it
+the one it was made from, if there is one), then this one over it, then remove what was gone; the catalog tells, unpacked as
+shown below:
+
+    sqlite3 catalog.sqlite "SELECT path FROM deleted"
+
+`;
 }

@@ -49,6 +49,10 @@ const MEMBER_ROW: { [Column in keyof MemberRow]: Kind } = {
 export const membersOf = (catalog: DatabaseSync, rest: string, ...values: SQLInputValue[]) =>
   checked<MemberRow>(catalog, MEMBER_ROW, `SELECT * FROM members ${rest}`, ...values);
 
+/** What a differential set's base had and is gone. */
+export const deletedOf = (catalog: DatabaseSync) =>
+  checked<{ path: Uint8Array }>(catalog, { path: bytes(LONGEST) }, 'SELECT path FROM deleted ORDER BY path');
+
 /** What a hard link is a link to, by its path. */
 export const CONTENTS_OF = "WHERE path = ? AND type != 'link'";
 

@@ -9,11 +9,13 @@ import {
   CATALOG,
   IDENTITY,
   type MethodName,
+  OPEN_CATALOG,
   SEALED,
   SET_FORMAT,
   volumeName,
 } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
+import { type OpenBase, openBases } from './bases.ts';
 import { checked, text } from './checked.ts';
 import { archiveSuffix, METHODS } from './compression.ts';
 import { decrypterOf, type Keys, NO_KEYS } from './encryption/keys.ts';
@@ -34,6 +36,10 @@ export interface ArchiveSet extends AsyncDisposable {
   created: string;
   method: MethodName;
   catalog: DatabaseSync;
+  /** A copy of this process's own. */
+  catalogPath: string;
+  /** Of a differential set: number n of `members.base` is the n-th. */
+  bases: OpenBase[];
   /** Of an encrypted set. */
   decrypter: Decrypter | null;
   volumes: PresentVolume[];
@@ -50,12 +56,13 @@ export interface ArchiveSet extends AsyncDisposable {
 /**
  * Opens a set: its directory, one of its volumes, or a directory of sets, of which the newest complete one is meant; its
  * ISO files, a drive, an address.
+ * @param options.withBases what a differential set takes files from is opened, too
  * @throws MindiError when there is none, or its catalog is missing or damaged; `set.sealed` when a key is needed
  */
 export async function openSet(
   path: string,
   keys: Keys = NO_KEYS,
-  options: Partial<SourceOptions> = {},
+  { withBases = true, ...options }: Partial<SourceOptions> & { withBases?: boolean } = {},
 ): Promise<ArchiveSet> {
   const work = await scratch('set');
   let fetched: FetchedSet | undefined;
@@ -67,6 +74,8 @@ export async function openSet(
     const source = await openSource(path, { scratch: work.path, ...options });
     fetched = source && (await fetchSet(source, work.path));
     const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work);
+    const open = withBases ? (base: string) => openSet(base, keys, { withBases: false }) : null;
+    const bases = await openBases(set.baseFact, set.folder, open);
     const there = fetched;
     const archivePath: ArchiveSet['archivePath'] = (number, volume) => {
       const path = set.archivePath(number, volume);
@@ -74,6 +83,7 @@ export async function openSet(
     };
     return {
       ...set,
+      bases,
       folder: there?.name ?? set.folder,
       // Others are asked for when they are needed.
       problems: source?.next ? [] : set.problems,
@@ -84,6 +94,7 @@ export async function openSet(
         return path;
       },
       [Symbol.asyncDispose]: async () => {
+        for (const base of bases) await base.set?.[Symbol.asyncDispose]();
         set.catalog.close();
         await close();
       },
@@ -99,7 +110,7 @@ async function openFolder(
   folder: string,
   keys: Keys,
   work: Scratch,
-): Promise<Omit<ArchiveSet, 'fetchArchive' | typeof Symbol.asyncDispose>> {
+): Promise<Omit<ArchiveSet, 'bases' | 'fetchArchive' | typeof Symbol.asyncDispose> & { baseFact: string | undefined }> {
   const there = presentVolumes(folder);
   const { volume, folder: last } = withCatalog(folder, there);
   const volumes = there.filter((one) => one.volume.set === volume.set);
@@ -119,6 +130,8 @@ async function openFolder(
     created: volume.created,
     method,
     catalog,
+    catalogPath: join(work.path, OPEN_CATALOG),
+    baseFact: facts.bases,
     decrypter,
     volumes,
     of: volume.of ?? volumes.length,
@@ -197,7 +210,7 @@ async function openCatalogOf(
       exitCode: 1,
     });
   }
-  const copy = join(work.path, 'catalog.sqlite');
+  const copy = join(work.path, OPEN_CATALOG);
   await expandCatalog(file, copy, decrypter);
   return new DatabaseSync(copy, { readOnly: true });
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
+import type { Base } from './differential.ts';
 import type { ArchiveSettings } from './settings.ts';
 import type { Found, Tell } from './walk.ts';
 
@@ -30,34 +31,40 @@ export interface Limits {
   pseudo: ReadonlySet<string>;
   /** For sort's temporary files. */
   scratch: string;
+  /** What stands in front of a file's path when it is read. */
+  root: string;
 }
 
 /**
  * Divides what the walk found into units, in its order. Hard links of one file lie far apart there: they come at last,
  * sorted so that they are neighbours and in one archive.
+ * @param base what it has is left out
  */
 export async function* unitsOf(
   found: AsyncIterable<Found[]>,
   settings: ArchiveSettings,
   limits: Limits,
   tell: Tell,
+  base: Base | null,
 ): AsyncGenerator<Unit> {
-  const builder = new UnitBuilder(settings.include);
+  const builder = new UnitBuilder(settings.include, base);
   const linked = start('sort', ['--zero-terminated', '--buffer-size=32M', `--temporary-directory=${limits.scratch}`]);
-  const tagged = tagsOf(settings.excludeTagged);
+  const tagged = tagsOf(settings.excludeTagged, limits.root);
   try {
     for await (const files of found) {
       let links = '';
       for (const file of files) {
         if (tagged(file) || !canBeArchived(file, limits, tell)) continue;
-        if (file.links > 1 && file.type !== 'd') links += linkRecord(file);
-        else builder.add(file);
+        const kept = base?.has(file) ?? null;
+        if (file.links > 1 && file.type !== 'd') links += linkRecord(file, kept);
+        else if (kept === null) builder.add(file);
+        else builder.pass(file);
         if (builder.isFull(limits.bytes)) yield builder.take();
       }
       if (links && !linked.stdin.write(links, 'latin1')) await drained(linked.stdin);
     }
     linked.stdin.end();
-    yield* linkedUnits(linked.stdout, builder, limits);
+    yield* linkedUnits(linked.stdout, builder, limits, base);
     const { exitCode, stderr } = await linked.ended;
     if (exitCode !== 0)
       throw new MindiError(`sort failed: ${stderr.trim()}`, {
@@ -65,42 +72,72 @@ export async function* unitsOf(
         where: limits.scratch,
         exitCode: 1,
       });
+    if (base) builder.addRemaining();
     if (builder.length > 0) yield builder.take();
   } finally {
     linked.kill();
   }
 }
 
-async function* linkedUnits(sorted: AsyncIterable<Buffer>, builder: UnitBuilder, limits: Limits): AsyncGenerator<Unit> {
+async function* linkedUnits(
+  sorted: AsyncIterable<Buffer>,
+  builder: UnitBuilder,
+  limits: Limits,
+  base: Base | null,
+): AsyncGenerator<Unit> {
+  for await (const group of groupsOf(sorted)) {
+    // All names or none: a link alone would be one to nothing.
+    const isKept = group.every(({ kept }) => kept !== '-') && group.some(({ kept }) => kept === 'contents');
+    if (isKept) {
+      for (const { path } of group) base?.keep(path);
+      continue;
+    }
+    if (builder.isFull(limits.bytes)) yield builder.take();
+    for (const file of group) builder.add(file);
+  }
+}
+
+/** The names of each file. */
+async function* groupsOf(sorted: AsyncIterable<Buffer>): AsyncGenerator<LinkedFile[]> {
   let rest = '';
-  let before = '';
+  let group: LinkedFile[] = [];
   for await (const chunk of sorted) {
     const records = (rest + chunk.toString('latin1')).split('\0');
     rest = records.pop() ?? '';
     for (const file of records.map(parseLinkRecord)) {
-      if (file.inode !== before && builder.isFull(limits.bytes)) yield builder.take();
-      builder.add(file);
-      before = file.inode;
+      if (group.length > 0 && file.inode !== group[0]?.inode) {
+        yield group;
+        group = [];
+      }
+      group.push(file);
     }
   }
+  if (group.length > 0) yield group;
 }
 
-const linkRecord = ({ inode, path, size, immutable }: Found) => {
+/** `kept`: as what the base has it, `-` when it does not. */
+interface LinkedFile extends Found {
+  kept: string;
+}
+
+const linkRecord = ({ inode, path, size, immutable }: Found, kept: string | null) => {
   const [device = '', number = ''] = inode.split(' ');
-  return `${device} ${number.padStart(20, '0')} ${size} ${immutable ? 'I' : '-'} ${path}\0`;
+  return `${device} ${number.padStart(20, '0')} ${size} ${immutable ? 'I' : '-'} ${kept ?? '-'} ${path}\0`;
 };
 
-function parseLinkRecord(record: string): Found {
-  const [device = '', number = '', size = '', flag = ''] = record.split(' ', 4);
-  const path = record.slice(device.length + number.length + size.length + flag.length + 4);
+function parseLinkRecord(record: string): LinkedFile {
+  const [device = '', number = '', size = '', flag = '', kept = ''] = record.split(' ', 5);
+  const path = record.slice(device.length + number.length + size.length + flag.length + kept.length + 5);
   return {
     type: 'f',
     links: 2,
     size: Number(size),
+    bytes: 0,
     inode: `${device} ${number}`,
     device,
     path,
     immutable: flag === 'I',
+    kept,
   };
 }
 
@@ -125,22 +162,22 @@ const CACHE_TAG = 'CACHEDIR.TAG';
 const CACHE_SIGNATURE = 'Signature: 8a477f597d28d172789f06886806bc55';
 
 /** Whether a file lies in a directory that has one of the tags. Directories come before what is in them. */
-function tagsOf(tags: readonly string[]): (file: Found) => boolean {
+function tagsOf(tags: readonly string[], root: string): (file: Found) => boolean {
   let prefix: string | undefined;
   return ({ type, path }) => {
     if (prefix !== undefined && path.startsWith(prefix)) return true;
-    prefix = type === 'd' && tags.some((tag) => hasTag(path, tag)) ? `${path}/` : undefined;
+    prefix = type === 'd' && tags.some((tag) => hasTag(`${root}/${path}`, tag)) ? `${path}/` : undefined;
     return false;
   };
 }
 
 function hasTag(folder: string, tag: string): boolean {
-  const path = Buffer.from(`/${folder}/${tag}`, 'latin1');
+  const path = Buffer.from(`${folder}/${tag}`, 'latin1');
   if (!existsSync(path)) return false;
   return tag !== CACHE_TAG || readFileSync(path, 'latin1').startsWith(CACHE_SIGNATURE);
 }
 
-const inodeOf = ({ inode }: Found) => Number(inode.slice(inode.indexOf(' ') + 1).slice(-15));
+export const inodeOf = ({ inode }: Found) => Number(inode.slice(inode.indexOf(' ') + 1).slice(-15));
 
 /** Collects the paths of a unit, each after all directories above it. */
 class UnitBuilder {
@@ -153,8 +190,9 @@ class UnitBuilder {
   /** Directories above the included paths: the walk does not find these, and each is in the catalog once. */
   readonly #above: Set<string>;
 
-  constructor(include: readonly string[]) {
+  constructor(include: readonly string[], base: Base | null) {
     this.#above = new Set(include.flatMap((path) => ancestors(Buffer.from(path.slice(1)).toString('latin1'))));
+    for (const folder of this.#above) base?.see(folder);
   }
 
   get length(): number {
@@ -168,7 +206,10 @@ class UnitBuilder {
   add(file: Found): void {
     const end = file.path.lastIndexOf('/');
     if (end > 0 && !this.#folders.has(file.path.slice(0, end))) this.#addAbove(file.path);
-    if (file.type === 'd') this.#folders.add(file.path);
+    if (file.type === 'd') {
+      this.#folders.add(file.path);
+      this.#above.delete(file.path);
+    }
     this.#push(file.path, 0, inodeOf(file));
     this.#bytes += file.size;
     if (file.immutable) this.#immutable.push(file.path);
@@ -180,6 +221,16 @@ class UnitBuilder {
       this.#folders.add(folder);
       this.#push(folder, this.#above.delete(folder) ? 0 : 1, 0);
     }
+  }
+
+  /** A file that is in the set without being here. */
+  pass({ type, path }: Found): void {
+    if (type === 'd') this.#above.delete(path);
+  }
+
+  /** Of a differential set: directories above the included paths stand in it whatever changed below them. */
+  addRemaining(): void {
+    for (const folder of this.#above) this.#push(folder, 0, 0);
   }
 
   #push(path: string, again: number, inode: number): void {

@@ -3,7 +3,9 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hashFile } from '../builder/cache.ts';
 import { CATALOG } from '../contract/archive-set.ts';
+import { messageOf } from '../contract/error.ts';
 import { readHeader } from '../contract/tar.ts';
+import { holderOf } from './bases.ts';
 import { bytes, checked, count, orNull } from './checked.ts';
 import { FrameReader, piecesOf } from './frames.ts';
 import { dataSum, type Piece } from './packer.ts';
@@ -29,26 +31,64 @@ export interface VerifyResult {
   damaged: { path: string; type: string; archive: number }[];
 }
 
-/** Compares every byte of a set with its hashes. In archives that are not what they were, the files are named. */
+/**
+ * Compares every byte of a set with its hashes, what it takes from its bases included. In archives that are not what they
+ * were, the files are named.
+ */
 export async function verifySet(
   set: ArchiveSet,
   progress: (done: number, total: number) => void,
 ): Promise<VerifyResult> {
-  const archives = [...checked<ArchiveRow>(set.catalog, ARCHIVE_ROW, 'SELECT * FROM archives ORDER BY number')];
-  const total = archives.reduce((sum, { size }) => sum + size, 0);
-  const result: VerifyResult = { archives: archives.length, bytes: total, problems: [...set.problems], damaged: [] };
+  const problems = [...set.problems];
+  const archives = [...holders(set, problems)].flatMap(([base, holder]) =>
+    archivesOf(set, base, holder).map((archive) => ({ base, holder, archive })),
+  );
+  const total = archives.reduce((sum, { archive }) => sum + archive.size, 0);
+  const result: VerifyResult = { archives: archives.length, bytes: total, problems, damaged: [] };
   let done = 0;
-  for (const archive of archives) {
-    const wrong = await wrongWith(set, archive);
+  for (const { base, holder, archive } of archives) {
+    const wrong = await wrongWith(holder, archive);
     if (wrong) {
-      result.problems.push(wrong);
-      result.damaged.push(...(await damagedIn(set, archive.number)));
+      result.problems.push(base === null ? wrong : `${set.bases[base - 1]?.name}: ${wrong}`);
+      result.damaged.push(...(await damagedIn(set, base, archive.number)));
     }
     done += archive.size;
     progress(done, total);
   }
   result.problems.push(...(await otherFiles(set)));
   return result;
+}
+
+/** The set itself and the bases it takes files from; those that are not there are problems. */
+function* holders(set: ArchiveSet, problems: string[]): Generator<[number | null, ArchiveSet]> {
+  yield [null, set];
+  const bases = 'SELECT DISTINCT base FROM members WHERE base IS NOT NULL ORDER BY base';
+  for (const base of numbers(set, bases)) {
+    try {
+      yield [base, holderOf(set, base)];
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+  }
+}
+
+/** All of the set itself; of a base those that hold what the set has. */
+function archivesOf(set: ArchiveSet, base: number | null, holder: ArchiveSet): ArchiveRow[] {
+  const all = [...checked<ArchiveRow>(holder.catalog, ARCHIVE_ROW, 'SELECT * FROM archives ORDER BY number')];
+  if (base === null) return all;
+  const used = new Set(numbers(set, 'SELECT DISTINCT archive FROM members WHERE base = ? AND slices = 1', base));
+  for (const member of numbers(set, 'SELECT base_member FROM members WHERE base = ? AND slices > 1', base))
+    for (const archive of numbers(holder, 'SELECT archive FROM slices WHERE member = ?', member)) used.add(archive);
+  return all.filter(({ number }) => used.has(number));
+}
+
+/** A column of whole numbers. */
+function numbers({ catalog }: ArchiveSet, sql: string, ...values: number[]): number[] {
+  return catalog
+    .prepare(sql)
+    .all(...values)
+    .flatMap((row) => Object.values(row))
+    .filter((value): value is number => count(value));
 }
 
 /** Archives of a volume that is missing are not named one by one. */
@@ -70,15 +110,16 @@ async function wrongWith(set: ArchiveSet, { number, volume, size, sha256 }: Arch
 }
 
 /** Members that a damaged archive holds, or a slice of, and that do not come out as they went in. */
-async function damagedIn(set: ArchiveSet, archive: number): Promise<VerifyResult['damaged']> {
+async function damagedIn(set: ArchiveSet, base: number | null, archive: number): Promise<VerifyResult['damaged']> {
   const damaged: VerifyResult['damaged'] = [];
   const reader = new FrameReader(set);
+  const cut = numbers(holderOf(set, base), 'SELECT member FROM slices WHERE archive = ?', archive);
   try {
     const members = membersOf(
       set.catalog,
-      `WHERE (archive = ? AND slices = 1)
-       OR id IN (SELECT member FROM slices WHERE archive = ?) ORDER BY start`,
-      ...[archive, archive],
+      `WHERE base IS ? AND ((archive = ? AND slices = 1)
+       OR coalesce(base_member, id) IN (SELECT value FROM json_each(?))) ORDER BY start`,
+      ...[base, archive, JSON.stringify(cut)],
     );
     for (const member of members) {
       if (!(await isWholeIn(set, reader, member, archive)))

@@ -23,7 +23,7 @@ export interface VolumesOptions {
   volume: ArchiveSettings['volume'];
   method: MethodName;
   keys: SetKeys;
-  facts: Pick<Volume, 'set' | 'machine' | 'created'>;
+  facts: Pick<Volume, 'set' | 'machine' | 'created' | 'base'>;
   /** Hears which archives are on a volume. */
   placed: (volume: number, archives: readonly number[]) => void;
 }

@@ -4,6 +4,7 @@ import type { Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { isBelow, type Roots } from './roots.ts';
 import type { ArchiveSettings } from './settings.ts';
+import type { ReadFrom } from './snapshots/read-from.ts';
 
 /** A file as find tells it. */
 export interface Found {
@@ -12,6 +13,10 @@ export interface Found {
   links: number;
   /** Bytes it takes in a tar archive, about. */
   size: number;
+  /** Of a file. */
+  bytes: number;
+  /** mtime and ctime, as find tells them; only when asked for. */
+  times?: string;
   /** `device:inode` */
   inode: string;
   device: string;
@@ -24,22 +29,31 @@ export interface Found {
 /** Somebody to tell of what is not in the set as it should be. Paths as in `Found`. */
 export type Tell = (path: string, trouble: Trouble, detail?: string) => void;
 
-/** Type, links, bytes, blocks of 512 bytes, device, inode and path. */
+/** Type, links, bytes, blocks of 512 bytes, device, inode and path; with times before the path. */
 const FORMAT = '%y %n %s %b %D %i %p\\0';
+const FORMAT_WITH_TIMES = '%y %n %s %b %D %i %T@ %C@ %p\\0';
 const IMMUTABLE = 'I';
 
-/**
- * Every file below the starts, directories before what is in them.
- * @param own paths of this run's own, which are left out
- */
+/** How a walk goes. */
+export interface WalkOptions {
+  /** Paths of this run's own, which are left out. */
+  own: readonly string[];
+  from: ReadFrom;
+  /** `times` are wanted. */
+  times: boolean;
+}
+
+/** Every file below the starts, directories before what is in them. */
 export async function* walk(
   settings: ArchiveSettings,
   roots: Roots,
-  own: readonly string[],
+  options: WalkOptions,
   tell: Tell,
 ): AsyncGenerator<Found[]> {
-  const starts = distinct(roots.starts);
-  const find = start('find', findArguments(settings, { ...roots, starts }, own));
+  const { root } = options.from;
+  const starts = distinct(roots.starts.map((path) => root + path));
+  const find = start('find', findArguments(settings, { ...roots, starts }, options));
+  const parse = (record: string) => parseFound(record, root.length, options.times);
   find.stdin.end();
   let rest = '';
   let last = '';
@@ -48,7 +62,7 @@ export async function* walk(
     for await (const chunk of find.stdout) {
       const records = (rest + (chunk as Buffer).toString('latin1')).split('\0');
       rest = records.pop() ?? '';
-      const found = records.map(parseFound);
+      const found = records.map(parse);
       last = found.at(-1)?.path ?? last;
       yield found;
     }
@@ -59,7 +73,7 @@ export async function* walk(
   const { exitCode, stderr } = await find.ended;
   for (const line of stderr.split('\n').filter(Boolean)) {
     const [, path, detail] = /^find: '(.*)': (.*)$/.exec(line) ?? [];
-    if (path !== undefined) tell(unquoted(path).replace(/^\/+/, ''), goneOrNot(detail), detail);
+    if (path !== undefined) tell(unquoted(path).slice(root.length).replace(/^\/+/, ''), goneOrNot(detail), detail);
   }
   if (exitCode === 0 || exitCode === 1) return;
   throw new MindiError(`find ended in the middle of its work, at /${last}: ${stderr.trim()}`, {
@@ -78,12 +92,17 @@ function distinct(starts: readonly string[]): string[] {
   );
 }
 
-function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own: readonly string[]): string[] {
-  const print = ['-printf', FORMAT];
+function findArguments(
+  settings: ArchiveSettings,
+  { starts, binds }: Roots,
+  { own, from, times }: WalkOptions,
+): string[] {
+  const { root, flags } = from;
+  const print = ['-printf', times ? FORMAT_WITH_TIMES : FORMAT];
   // access(2) says of an immutable file, to root and only to root, that it cannot be written to.
   const flagged = ['(', '!', '-type', 'l', '!', '-writable', '-printf', IMMUTABLE, ',', ...print, ')'];
-  const left = leftOut(settings, own);
-  const whole = binds.flatMap((path) => ['-path', escaped(path), '-prune', ...print, '-o']);
+  const left = leftOut(settings, own, root);
+  const whole = binds.flatMap((path) => ['-path', escaped(root + path), '-prune', ...print, '-o']);
   return [
     ...starts,
     '-xdev',
@@ -93,15 +112,16 @@ function findArguments(settings: ArchiveSettings, { starts, binds }: Roots, own:
     '-prune',
     '-o',
     ...whole,
-    ...(process.getuid?.() === 0 ? flagged : print),
+    ...(process.getuid?.() === 0 && flags ? flagged : print),
   ];
 }
 
 /** Tests of find for what is not archived. In its globs `*` matches `/`, too. */
-function leftOut(settings: ArchiveSettings, own: readonly string[]): string[][] {
+function leftOut(settings: ArchiveSettings, own: readonly string[], root: string): string[][] {
   const { excludeLargerThan, excludeOlderThan } = settings;
-  const tests = own.map((path) => ['-path', escaped(path)]);
-  for (const glob of settings.exclude) tests.push([glob.includes('/') ? '-path' : '-name', glob]);
+  const tests = own.map((path) => ['-path', escaped(root + path)]);
+  for (const glob of settings.exclude)
+    tests.push(glob.includes('/') ? ['-path', escaped(root) + glob] : ['-name', glob]);
   if (excludeLargerThan !== null) tests.push(['-type', 'f', '-size', `+${excludeLargerThan}c`]);
   if (excludeOlderThan !== null) tests.push(['-type', 'f', '-mmin', `+${excludeOlderThan}`]);
   return tests;
@@ -112,7 +132,8 @@ const escaped = (path: string) => path.replaceAll(/[\\*?[\]]/g, '\\$&');
 /** Bytes of a member's headers: an extended one, its records, its own. */
 const HEADERS = 1536;
 
-function parseFound(record: string): Found {
+/** @param prefix letters in front of the path that are not its own */
+function parseFound(record: string, prefix: number, withTimes: boolean): Found {
   const immutable = record.startsWith(IMMUTABLE);
   const type = record[immutable ? 1 : 0] as string;
   const links = record.indexOf(' ', immutable ? 3 : 2);
@@ -120,6 +141,7 @@ function parseFound(record: string): Found {
   const blocks = record.indexOf(' ', size + 1);
   const device = record.indexOf(' ', blocks + 1);
   const inode = record.indexOf(' ', device + 1);
+  const times = withTimes ? record.indexOf(' ', record.indexOf(' ', inode + 1) + 1) : inode;
   const bytes = type === 'f' ? Number(record.slice(links + 1, size)) : 0;
   // What takes fewer blocks than it has bytes has holes, which are not archived.
   const stored = bytes > 1 << 20 ? Math.min(bytes, 512 * Number(record.slice(size + 1, blocks))) : bytes;
@@ -129,7 +151,9 @@ function parseFound(record: string): Found {
     size: HEADERS + 512 * Math.ceil(stored / 512),
     inode: record.slice(blocks + 1, inode),
     device: record.slice(blocks + 1, device),
-    path: relativePath(record, inode + 1),
+    path: relativePath(record, times + 1 + prefix),
+    bytes,
+    ...(withTimes ? { times: record.slice(inode + 1, times) } : {}),
     immutable,
   };
 }

@@ -14,6 +14,10 @@ export function archiveCommand(): Command {
   return new Command('archive')
     .description('archive the files of this machine that a profile names')
     .argument('<profile>', 'a YAML file with a section `archive:`')
+    .option(
+      '--since <set>',
+      'only what changed since a set: last, full (the last full one), a date, a set; the rest refers to it',
+    )
     .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
     .option('--verify', 'read each volume back from where it was written, and compare; as archive.verify')
     .option('--json', 'print the answer as JSON')
@@ -39,6 +43,7 @@ Examples:
 
 export interface ArchiveOptions {
   verify?: boolean;
+  since?: string;
   wait?: string;
   json?: boolean;
 }
@@ -61,7 +66,7 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   const person = process.stdin.isTTY ? { ask } : {};
   const started = performance.now();
   const result = await showing(TITLES, (teller) =>
-    archiveRun(settings, runSettings(profile), { wait, profile, ...person }, teller),
+    archiveRun(settings, runSettings(profile), { wait, since: options.since ?? null, profile, ...person }, teller),
   );
   const seconds = (performance.now() - started) / 1000;
   if (options.json) answerJson({ ...result, seconds });
@@ -98,6 +103,7 @@ function summary(result: RunResult, seconds: number): string {
     ['set', set],
     ['files', `${files}, ${size(bytes)}, at ${size(Math.round(bytes / seconds))}/s`],
     ['stored', `${size(stored)}: ${archives} archives on ${volumes} volume${volumes === 1 ? '' : 's'}`],
+    ...(result.base ? [['since', `${result.base}: ${result.kept} files as there, ${result.deleted} of it gone`]] : []),
     ...troublesOf(result).map(([trouble, count]) => [trouble, `${count}: ${TROUBLES[trouble].words}`]),
   ];
   const more = troublesOf(result).length > 0 ? `\nWhich: mindi list ${set} --troubles` : '';

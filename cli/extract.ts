@@ -7,6 +7,7 @@ import { showing } from './progress.ts';
 interface Options extends KeyOptions {
   to: string;
   overwrite?: boolean;
+  own?: boolean;
   json?: boolean;
 }
 
@@ -18,6 +19,7 @@ export function extractCommand(): Command {
     .argument('[path...]', 'files and directories, with all below them; none: all')
     .option('--to <directory>', 'below it files come with their full paths', '.')
     .option('--overwrite', 'replace files that are there')
+    .option('--own', 'of a differential set only what itself holds')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -38,7 +40,7 @@ Examples:
       import('../archive/extract.ts'),
     ]);
     await using set = await openSet(path, keysOf(options));
-    const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true };
+    const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true, own: options.own === true };
     const result = await showing({ read: `restoring to ${call.to}` }, async ({ step, progress }) => {
       step('read');
       return extract(set, call, (done) => progress(size(done), 0, 0));

@@ -6,6 +6,8 @@ import { answer, answerJson } from './output.ts';
 interface Options extends KeyOptions {
   find?: string;
   troubles?: boolean;
+  own?: boolean;
+  deleted?: boolean;
   json?: boolean;
 }
 
@@ -15,6 +17,8 @@ export function listCommand(): Command {
     .description('list the files of a set of `mindi archive`')
     .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
     .option('--find <glob>', 'only these: with a / a glob of whole paths, else of names; * matches / too')
+    .option('--own', 'of a differential set only what itself holds')
+    .option('--deleted', 'what was in the set it started from and is gone')
     .option('--troubles', 'what was not archived as it should be, and why')
     .option('--json', 'print the answer as JSON, one file a line')
     .addHelpText(
@@ -33,11 +37,11 @@ Examples:
 }
 
 async function list(path: string, options: Options): Promise<void> {
-  const [{ openSet }, { matching, membersOf, shownPath, troublesOf }] = await Promise.all([
+  const [{ openSet }, { deletedOf, matching, membersOf, shownPath, troublesOf }] = await Promise.all([
     import('../archive/set.ts'),
     import('../archive/selection.ts'),
   ]);
-  await using set = await openSet(path, keysOf(options));
+  await using set = await openSet(path, keysOf(options), { withBases: false });
   if (options.troubles) {
     const found = [...troublesOf(set.catalog)];
     const told = found.map(({ path: of, trouble, detail }) => ({ path: shownPath(of), trouble, detail }));
@@ -46,10 +50,18 @@ async function list(path: string, options: Options): Promise<void> {
       answer(`${trouble}: ${of}${detail && ` (${shownPath(Buffer.from(detail))})`}`);
     return;
   }
+  if (options.deleted) {
+    const gone = [...deletedOf(set.catalog)].map((one) => shownPath(one.path));
+    return options.json ? answerJson(gone) : gone.forEach(answer);
+  }
   const { sql, values } = options.find === undefined ? { sql: 'TRUE', values: [] } : matching(options.find);
   let lines: string[] = [];
   let count = 0;
-  for (const member of membersOf(set.catalog, `WHERE ${sql} ORDER BY path`, ...values)) {
+  for (const member of membersOf(
+    set.catalog,
+    `WHERE (${sql}) ${options.own ? 'AND base IS NULL' : ''} ORDER BY path`,
+    ...values,
+  )) {
     const shown = shownPath(member.path);
     lines.push(options.json ? JSON.stringify(facts(member, shown)) : line(member, shown, shownPath));
     count += 1;
@@ -89,7 +101,7 @@ function day(mtime: string): string {
 }
 
 function facts(member: MemberRow, path: string) {
-  const { type, mode, uid, gid, size, mtime, target, device, sha256, flags, trouble, archive } = member;
+  const { type, mode, uid, gid, size, mtime, target, device, sha256, flags, trouble, archive, base } = member;
   const text = Buffer.from(member.path);
   return {
     path: text.toString(),
@@ -102,5 +114,6 @@ function facts(member: MemberRow, path: string) {
     ...(flags ? { flags } : {}),
     ...(trouble ? { trouble } : {}),
     archive,
+    ...(base === null ? {} : { base }),
   };
 }

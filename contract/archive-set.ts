@@ -31,6 +31,30 @@ export type MethodName = keyof typeof LEVELS;
 
 const sixDigits = (number: number) => String(number).padStart(6, '0');
 
+/** A set that a differential one takes files from: the fact `bases` of its catalog is a list of these as JSON, the nearest first. */
+export interface BaseSet {
+  id: string;
+  /** Its directory's. */
+  name: string;
+  /** ISO 8601 */
+  created: string;
+}
+
+/** Reads that fact; what is no such list is an empty one. */
+export function parseBases(text = '[]'): BaseSet[] {
+  try {
+    const list: unknown = JSON.parse(text);
+    return Array.isArray(list) && list.every(isBase) ? list : [];
+  } catch {
+    return [];
+  }
+}
+
+const isBase = (value: unknown): value is BaseSet =>
+  ['id', 'name', 'created'].every((key) =>
+    /^[\x21-\x7e]{1,200}$/.test(String((value as Record<string, unknown>)?.[key])),
+  );
+
 /** `web1-000042`; the numbers only ever grow, whatever the clock says. */
 export const setName = (name: string, number: number) => `${name}-${sixDigits(number)}`;
 export const volumeName = (number: number) => `volume-${sixDigits(number).slice(3)}`;
@@ -77,5 +101,6 @@ export const CATALOG_SCHEMA = `
   CREATE TABLE slices (
     member INTEGER, number INTEGER, archive INTEGER, start INTEGER, length INTEGER, PRIMARY KEY (member, number)
   ) WITHOUT ROWID;
+  CREATE TABLE deleted (path BLOB);
   CREATE TABLE troubles (path BLOB, trouble TEXT, detail TEXT, PRIMARY KEY (path, trouble)) WITHOUT ROWID;
 `;

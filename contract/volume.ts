@@ -13,6 +13,8 @@ export interface Volume {
   created: string;
   /** SHA-256 of the SHA256SUMS of the volume before; null on the first, missing on media of other programs. */
   previous?: string | null;
+  /** Id of the set that this one is a differential of. */
+  base?: string;
 }
 
 export const VOLUME_FILE = 'mindi/volume.json';

@@ -7,6 +7,7 @@ import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
 import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
 import { storageProblem } from '../failures.ts';
 import type { ArchiveSettings } from '../settings.ts';
+import { chooseBase } from './base.ts';
 import { Hooks, type RunOutcome } from './hooks.ts';
 import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
 import type { RunSettings } from './settings.ts';
@@ -14,6 +15,8 @@ import type { RunSettings } from './settings.ts';
 export interface RunOptions extends ArchiveOptions {
   /** Seconds to wait for another run at the same place. */
   wait: number;
+  /** What the set is a differential of: `last`, `full`, a date or a set; null: as the profile says. */
+  since: string | null;
 }
 
 export interface RunResult extends ArchiveResult {
@@ -42,7 +45,14 @@ export async function archiveRun(
       await hooks.before();
       await using there = await lockStore(settings, options.wait);
       if (there?.left) teller.note(`the run before was cut off: ${there.left}`);
-      const done = await archive(settings, teller, options);
+      const choice = {
+        name: settings.name,
+        directory: storeOf(settings),
+        since: options.since,
+        differential: how.differential,
+      };
+      await using chosen = await chooseBase(choice, teller.note);
+      const done = await archive(settings, teller, { ...options, base: chosen.base });
       outcome = outcomeOf(done);
       set = done.set;
       return done;

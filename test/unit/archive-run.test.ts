@@ -34,9 +34,19 @@ const RUN: RunSettings = {
   keep: null,
 };
 
-function run(directory: string, hooks: Partial<RunSettings['hooks']> = {}, more: Partial<RunSettings> = {}) {
+function run(
+  directory: string,
+  hooks: Partial<RunSettings['hooks']> = {},
+  more: Partial<RunSettings> = {},
+  options = {},
+) {
   const settings = { ...SETTINGS, include: [tree], to: { directory } };
-  return archiveRun(settings, { ...RUN, ...more, hooks: { ...RUN.hooks, ...hooks } }, { wait: 0 }, QUIET);
+  return archiveRun(
+    settings,
+    { ...RUN, ...more, hooks: { ...RUN.hooks, ...hooks } },
+    { wait: 0, since: null, ...options },
+    QUIET,
+  );
 }
 
 describe('two runs never meet', () => {
