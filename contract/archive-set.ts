@@ -6,6 +6,8 @@ export const SET_FORMAT = 1;
 
 /** A set's directory has this at its end until everything is written. */
 export const INCOMPLETE = '.incomplete';
+/** And this when it is being removed: what is in it is not whole. */
+export const REMOVING = '.removing';
 export const README = 'README';
 export const SHA256SUMS = 'SHA256SUMS';
 /** On the last volume. */

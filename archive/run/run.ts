@@ -10,7 +10,8 @@ import type { ArchiveSettings } from '../settings.ts';
 import { chooseBase } from './base.ts';
 import { Hooks, type RunOutcome } from './hooks.ts';
 import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
-import type { RunSettings } from './settings.ts';
+import { prune } from './prune.ts';
+import type { Keep, RunSettings } from './settings.ts';
 
 export interface RunOptions extends ArchiveOptions {
   /** Seconds to wait for another run at the same place. */
@@ -20,6 +21,8 @@ export interface RunOptions extends ArchiveOptions {
 }
 
 export interface RunResult extends ArchiveResult {
+  /** Older sets that retention took away. */
+  removed: string[];
   /** What went wrong around the set, which is whole: a sentence each. */
   problems: string[];
 }
@@ -40,6 +43,7 @@ export async function archiveRun(
   let outcome: RunOutcome = 'failure';
   let set = '';
   const failed: string[] = [];
+  const removed: string[] = [];
   const result = await (async () => {
     try {
       await hooks.before();
@@ -53,6 +57,7 @@ export async function archiveRun(
       };
       await using chosen = await chooseBase(choice, teller.note);
       const done = await archive(settings, teller, { ...options, base: chosen.base });
+      if (how.keep) await keepOnly(settings, how.keep, removed, failed);
       outcome = outcomeOf(done);
       set = done.set;
       return done;
@@ -61,7 +66,16 @@ export async function archiveRun(
       for (const text of failed) teller.note(text);
     }
   })();
-  return { ...result, problems: failed };
+  return { ...result, removed, problems: failed };
+}
+
+/** Retention; what it cannot remove is a problem of its own. */
+async function keepOnly(settings: ArchiveSettings, keep: Keep, removed: string[], failed: string[]): Promise<void> {
+  const directory = storeOf(settings);
+  if (directory === undefined) return;
+  const result = await prune(directory, settings.name, keep);
+  removed.push(...result.removed);
+  failed.push(...result.problems);
 }
 
 /** Where sets lie as directories; undefined where volumes go somewhere else. */

@@ -125,3 +125,12 @@ describe('hooks', () => {
     expect(existsSync(set)).toBe(true);
   });
 });
+
+test('when a set is complete, those that archive.keep does not keep are removed', async () => {
+  const place = join(work, 'kept');
+  const keep = { keep: { last: 1 } };
+  expect((await run(place, {}, keep)).removed).toEqual([]);
+  expect((await run(place, {}, keep, { since: 'last' })).removed).toEqual([]);
+  expect((await run(place, {}, keep)).removed).toEqual(['tree-000002', 'tree-000001']);
+  expect(readdirSync(place)).toEqual([LOCK_FILE, 'tree-000003']);
+});
