@@ -21,7 +21,10 @@ const NETWORK = /^(nfs4?|cifs|smb3|smbfs|ncpfs|coda|afs|9p|ceph|glusterfs|lustre
  * Of what is mounted below the included paths, the chosen file systems are walked as well. A path that is included by
  * name is walked whatever it lies on.
  */
-export function chooseRoots({ include, filesystems }: ArchiveSettings, mounts: readonly Mount[]): Roots {
+export function chooseRoots(
+  { include, filesystems }: Pick<ArchiveSettings, 'include' | 'filesystems'>,
+  mounts: readonly Mount[],
+): Roots {
   const roots: Roots = { starts: [...include], binds: [], pseudo: [] };
   for (const mount of mounts) {
     if (include.includes(mount.target) || !include.some((path) => isBelow(mount.target, path))) continue;

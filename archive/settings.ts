@@ -13,7 +13,7 @@ export function nameOf(to: ArchiveTo): string {
   const said = to as Partial<Record<(typeof KINDS)[number], string>>;
   return KINDS.map((kind) => said[kind]).find((name) => name !== undefined) ?? '';
 }
-const KINDS = ['directory', 'iso', 'burner', 'usb', 'tape', 'url'] as const;
+const KINDS = ['directory', 'iso', 'burner', 'usb', 'tape', 'url', 'repository'] as const;
 
 /** Where there is room for volumes, and what outlives a boot. */
 const SCRATCH = '/var/tmp';

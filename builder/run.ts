@@ -90,10 +90,15 @@ export interface Running {
  * Starts an external program whose streams the caller feeds and reads: argv only, LC_ALL=C, logged when it ends.
  * @throws MindiError `tool.missing`, by `ended`.
  */
-export function start(program: string, args: readonly string[], options: { package?: string } = {}): Running {
+export function start(
+  program: string,
+  args: readonly string[],
+  options: { package?: string; env?: Record<string, string>; cwd?: string } = {},
+): Running {
   const started = performance.now();
   const child = execa(program, args, {
-    env: { LC_ALL: 'C' },
+    cwd: options.cwd,
+    env: { LC_ALL: 'C', ...options.env },
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'pipe',

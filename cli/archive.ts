@@ -20,6 +20,7 @@ export function archiveCommand(): Command {
     )
     .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
     .option('--verify', 'read each volume back from where it was written, and compare; as archive.verify')
+    .option('--init', 'make the repository of another engine, which is not there yet')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -45,11 +46,12 @@ export interface ArchiveOptions {
   verify?: boolean;
   since?: string;
   wait?: string;
+  init?: boolean;
   json?: boolean;
 }
 
 /** Archives and tells: progress on stderr, the result on stdout. mondoarchive calls it too. */
-export async function runArchive(profileName: string, options: ArchiveOptions): Promise<RunResult> {
+export async function runArchive(profileName: string, options: ArchiveOptions): Promise<void> {
   const [{ loadProfile }, { archiveSettings }, { runSettings }, { archiveRun }] = await Promise.all([
     import('../builder/profile/load.ts'),
     import('../archive/settings.ts'),
@@ -60,9 +62,13 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   for (const flag of ['--optimize-for-size', '--no-external-memory-accounted-in-global-limit'])
     setFlagsFromString(flag);
   const profile = await loadProfile(profileName);
+  const wait = 60 * spanOf(options.wait);
+  if (profile.archive.engine !== 'mindi') {
+    const { archiveByEngine } = await import('./engine.ts');
+    return archiveByEngine(profile, { wait, init: options.init === true, json: options.json === true });
+  }
   const said = archiveSettings(profile);
   const settings = { ...said, verify: options.verify ?? said.verify };
-  const wait = 60 * spanOf(options.wait);
   const person = process.stdin.isTTY ? { ask } : {};
   const started = performance.now();
   const result = await showing(TITLES, (teller) =>
@@ -73,7 +79,6 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   else answer(summary(result, seconds));
   if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing) || result.problems.length > 0)
     process.exitCode = 1;
-  return result;
 }
 
 /** A question about a disc, a tape or a stick: stdout is data. */

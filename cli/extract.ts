@@ -35,6 +35,13 @@ Examples:
   mindi extract /bkp/srv-000003 /srv/www/index.html --to / --overwrite`,
     );
   return withKeys(command).action(async (path: string, paths: string[], options: Options) => {
+    const { openSnapshot } = await import('../archive/engines/open.ts');
+    const snapshot = await openSnapshot(path);
+    if (snapshot) {
+      const { extractSnapshot } = await import('./engine.ts');
+      const { json = false, overwrite = false } = options;
+      return extractSnapshot(snapshot, { paths, to: resolve(options.to), overwrite, json });
+    }
     const [{ openSet }, { extract }] = await Promise.all([
       import('../archive/set.ts'),
       import('../archive/extract.ts'),

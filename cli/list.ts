@@ -37,6 +37,9 @@ Examples:
 }
 
 async function list(path: string, options: Options): Promise<void> {
+  const { openSnapshot } = await import('../archive/engines/open.ts');
+  const snapshot = await openSnapshot(path);
+  if (snapshot) return (await import('./engine.ts')).listSnapshot(snapshot, options);
   const [{ openSet }, { deletedOf, matching, membersOf, shownPath, troublesOf }] = await Promise.all([
     import('../archive/set.ts'),
     import('../archive/selection.ts'),

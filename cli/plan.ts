@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { Entry, Manifest, Reason } from '../contract/manifest.ts';
+import { mediumProfile } from './engine.ts';
 import { answer, answerJson, paint, size, table, talk } from './output.ts';
 
 /** `mindi plan PROFILE`. */
@@ -21,8 +22,9 @@ Examples:
         import('../builder/gather.ts'),
         import('../builder/plan.ts'),
       ]);
-      const profile = await loadProfile(profileName);
-      const inputs = await gather(profile, (text) => talk(`mindi: note: ${text}`));
+      const note = (text: string) => talk(`mindi: note: ${text}`);
+      const profile = await mediumProfile(await loadProfile(profileName), note);
+      const inputs = await gather(profile, note);
       for (const { path, kind } of inputs.secrets.forbidden) {
         talk(`mindi: note: ${path} holds ${kind}: a build refuses it unless access.secrets names it`);
       }

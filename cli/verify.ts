@@ -35,6 +35,9 @@ Examples:
 
 /** Verifies and tells. mondoarchive calls it too. */
 export async function runVerify(path: string, options: Options): Promise<void> {
+  const { openSnapshot } = await import('../archive/engines/open.ts');
+  const snapshot = await openSnapshot(path);
+  if (snapshot) return (await import('./engine.ts')).verifySnapshot(snapshot, options.json === true);
   const [{ openSet }, { verifySet }] = await Promise.all([import('../archive/set.ts'), import('../archive/verify.ts')]);
   const { isSealed } = await import('../archive/sums.ts');
   const keyless = options.identity === undefined && options.passphraseFile === undefined;

@@ -1,5 +1,6 @@
 import { closed, text, textOrNull } from '../../contract/settings/fields.ts';
 import { Type } from '../../contract/settings/type.ts';
+import { ENGINES } from '../../contract/snapshot.ts';
 
 const credentials = Type.Optional(
   text(
@@ -65,6 +66,26 @@ const to = Type.Union(
       },
       closed,
     ),
+    Type.Object(
+      {
+        repository: text(
+          'where another engine keeps snapshots, as it writes it: a directory, s3:https://SERVER/BUCKET/PATH, rest:https://SERVER/, sftp://USER@SERVER//PATH (restic), ssh://USER@SERVER/PATH (borg), USER@SERVER:/PATH (rsync)',
+        ),
+        passwordFile: Type.Optional(
+          text('a file with its password (restic, borg); on the medium only where access.secrets names it'),
+        ),
+        environment: Type.Optional(
+          Type.Unsafe<Record<string, string>>({
+            type: 'object',
+            propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+            additionalProperties: { type: 'string' },
+            description:
+              'variables of the engine; files they name are on the medium, private ones only where access.secrets names them',
+          }),
+        ),
+      },
+      closed,
+    ),
     Type.Unsafe<null>({ type: 'null', description: 'nowhere: the profile archives nothing' }),
   ],
   { description: 'where sets are written to' },
@@ -72,6 +93,12 @@ const to = Type.Union(
 
 /** Of the section `archive`: where sets go and on what. */
 export const ARCHIVE_TO_FIELDS = {
+  engine: Type.Optional(
+    Type.Enum(['mindi', ...ENGINES], {
+      description:
+        'what archives: mindi writes sets of its own; restic, borg, rsync and tar are run by it, and write to a repository',
+    }),
+  ),
   to: Type.Optional(to),
   volume: Type.Optional(
     Type.Union(

@@ -93,7 +93,8 @@ const privateFinding = ({ path, why }: Entry): Finding => ({
   rule: why.at(-1)?.rule ?? '',
 });
 
-const isAllowed = (path: string, patterns: readonly string[]) =>
+/** Whether `access.secrets` names a path of the medium. */
+export const isAllowed = (path: string, patterns: readonly string[]) =>
   patterns.some((pattern) => pattern === path || posix.matchesGlob(path, pattern));
 
 /** Nothing is remembered but that a set of files was clean: the next build with the same files reads none of them. */

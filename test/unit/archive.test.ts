@@ -13,7 +13,7 @@ import { unquoted } from '../../archive/walk.ts';
 import { parseMountinfo } from '../../builder/mountlist/mounts.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { parseSize, parseSpan } from '../../builder/profile/size.ts';
-import { archiveTree, makeTree, SETTINGS, treeDifferences } from '../archive-tree.ts';
+import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 
 let work: string;
 beforeAll(() => {
@@ -110,7 +110,7 @@ describe('which file systems', () => {
     ].join('\n'),
   );
   const roots = (filesystems: 'one' | 'local' | 'all', include = ['/srv']) =>
-    chooseRoots({ ...SETTINGS, include, to: { directory: '/bkp' }, filesystems }, mounts);
+    chooseRoots({ include, filesystems }, mounts);
 
   test('one, those of this machine, those of servers; never bind mounts and what the kernel makes up', () => {
     expect(roots('one')).toEqual({ starts: ['/srv'], binds: ['/srv/bind'], pseudo: ['/srv/tmp'] });
