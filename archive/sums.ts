@@ -58,5 +58,12 @@ export async function sumOf(file: string): Promise<{ sha256: string; size: numbe
 }
 
 /** Whether a set is encrypted. */
-export const isSealed = (path: string) =>
-  presentVolumes(findSet(resolve(path))).some(({ folder }) => existsSync(join(folder, `${CATALOG}${SEALED}`)));
+export function isSealed(path: string): boolean {
+  try {
+    const volumes = presentVolumes(findSet(resolve(path)));
+    return volumes.some(({ folder }) => existsSync(join(folder, `${CATALOG}${SEALED}`)));
+  } catch {
+    // No directory of volumes: ISO files, a drive, an address. Whoever opens it tells what is wrong.
+    return false;
+  }
+}

@@ -15,7 +15,7 @@ interface Options extends KeyOptions {
 export function extractCommand(): Command {
   const command = new Command('extract')
     .description('restore files of a set of `mindi archive`')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
+    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
     .argument('[path...]', 'files and directories, with all below them; none: all')
     .option('--to <directory>', 'below it files come with their full paths', '.')
     .option('--overwrite', 'replace files that are there')
@@ -46,7 +46,7 @@ Examples:
       import('../archive/set.ts'),
       import('../archive/extract.ts'),
     ]);
-    await using set = await openSet(path, keysOf(options));
+    await using set = await openSet(path, keysOf(options), { credentials: options.credentials });
     const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true, own: options.own === true };
     const result = await showing({ read: `restoring to ${call.to}` }, async ({ step, progress }) => {
       step('read');

@@ -3,16 +3,18 @@ import type { Command } from 'commander';
 import type { Keys } from '../archive/encryption/keys.ts';
 import { MindiError } from '../contract/error.ts';
 
-/** What commands that read sets take for encrypted ones. */
+/** What commands that read sets take for servers and for encrypted sets. */
 export interface KeyOptions {
   identity?: string[];
   passphraseFile?: string;
+  credentials?: string;
 }
 
 export function withKeys(command: Command): Command {
   const collected = (file: string, before: string[] = []) => [...before, file];
   return command
     .option('--identity <file>', 'secret key of age that opens an encrypted set; may be given several times', collected)
+    .option('--credentials <file>', 'user and password of the server the set is on, as archive.to.credentials')
     .option('--passphrase-file <file>', 'its first line opens an encrypted set; without it a terminal is asked');
 }
 

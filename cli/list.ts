@@ -15,7 +15,7 @@ interface Options extends KeyOptions {
 export function listCommand(): Command {
   const command = new Command('list')
     .description('list the files of a set of `mindi archive`')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
+    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
     .option('--find <glob>', 'only these: with a / a glob of whole paths, else of names; * matches / too')
     .option('--own', 'of a differential set only what itself holds')
     .option('--deleted', 'what was in the set it started from and is gone')
@@ -44,7 +44,7 @@ async function list(path: string, options: Options): Promise<void> {
     import('../archive/set.ts'),
     import('../archive/selection.ts'),
   ]);
-  await using set = await openSet(path, keysOf(options), { withBases: false });
+  await using set = await openSet(path, keysOf(options), { credentials: options.credentials, withBases: false });
   if (options.troubles) {
     const found = [...troublesOf(set.catalog)];
     const told = found.map(({ path: of, trouble, detail }) => ({ path: shownPath(of), trouble, detail }));

@@ -12,7 +12,7 @@ interface Options extends KeyOptions {
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('compare a set of `mindi archive` with its hashes, and with the machine if asked')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one')
+    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
     .option('--live', 'compare the files of this machine with the set, too')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
@@ -42,7 +42,7 @@ export async function runVerify(path: string, options: Options): Promise<void> {
   const { isSealed } = await import('../archive/sums.ts');
   const keyless = options.identity === undefined && options.passphraseFile === undefined;
   if (keyless && isSealed(path)) return runSums(path, options);
-  await using set = await openSet(path, keysOf(options));
+  await using set = await openSet(path, keysOf(options), { credentials: options.credentials });
   const titles = { sums: `comparing ${set.folder} with its sums`, live: 'comparing it with this machine' };
   const { result, differences } = await showing(titles, async ({ step, progress }) => {
     step('sums');

@@ -3,9 +3,11 @@ import { basename, dirname, join } from 'node:path';
 import { INCOMPLETE, parseSetName } from '../../contract/archive-set.ts';
 import { MindiError } from '../../contract/error.ts';
 import { openPlace, placeAddress } from '../places/place.ts';
+import { isStore } from '../stores/open.ts';
 import { folderVolume } from './folder.ts';
 import { isoVolume } from './iso.ts';
 import type { SetSource, VolumeSource } from './source.ts';
+import { webSource } from './web.ts';
 
 /** What may be said of where a set lies. */
 export interface SourceOptions {
@@ -21,6 +23,7 @@ export interface SourceOptions {
  */
 export async function openSource(text: string, options: SourceOptions): Promise<SetSource | undefined> {
   if (placeAddress(text)) return fromServer(text, options);
+  if (isStore(text)) return webSource(text, options.credentials);
   const found = statSync(text, { throwIfNoEntry: false });
   if (found?.isDirectory()) return isoFolder(text, text);
   if (found?.isFile()) return isoFiles(dirname(text), text, await isoVolume(text));

@@ -1,3 +1,4 @@
+import type { S3Place } from '../../contract/s3-address.ts';
 import type { Volume } from '../../contract/volume.ts';
 import { type Context, tell } from '../boot.ts';
 import { log } from '../log.ts';
@@ -5,7 +6,7 @@ import { clockFrom } from '../network/clock.ts';
 import { decoded, userOf } from './address.ts';
 import { newestSet } from './folder.ts';
 import { passwordOf } from './password.ts';
-import { parseS3, type S3Place } from './s3-address.ts';
+import { parseS3 } from './s3-address.ts';
 import { hostOf, reachServer } from './server.ts';
 import { type OpenSource, SourceError, type SourceKind } from './source.ts';
 import { ADVICE, type Answer, encodePath, readWeb, type Site, textOf, webVolume } from './web.ts';

@@ -1,0 +1,164 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { extract } from '../../archive/extract.ts';
+import { openSet } from '../../archive/set.ts';
+import { verifySet } from '../../archive/verify.ts';
+import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
+import { S3_KEY, serveS3 } from '../s3-server.ts';
+import { isSigned } from '../s3-signature.ts';
+
+let work: string;
+let tree: string;
+beforeAll(() => {
+  work = mkdtempSync(join(tmpdir(), 'mindi-targets-'));
+  tree = join(work, 'tree');
+  makeTree(tree);
+});
+afterAll(() => rmSync(work, { recursive: true }));
+
+const scratch = () => join(work, 'scratch');
+
+describe('ISO files', () => {
+  const isos = () => join(work, 'isos');
+
+  test('a set of them holds everything; each is as big as it may be, and scratch is empty again', async () => {
+    const to = { iso: isos() };
+    const result = await archiveTree(tree, '', { to, scratch: scratch(), volume: [5 << 20, 6 << 20], verify: true });
+    expect(result.set).toBe(join(isos(), 'tree-000001'));
+    expect(result.volumes).toBeGreaterThan(1);
+    const files = readdirSync(result.set).sort();
+    expect(files).toEqual(Array.from({ length: result.volumes }, (_, index) => `tree-${index + 1}.iso`));
+    const sizes = files.map((file) => statSync(join(result.set, file)).size);
+    expect(sizes[0]).toBeLessThanOrEqual(5 << 20);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(6 << 20);
+    expect(readdirSync(scratch())).toEqual([]);
+
+    for (const path of [isos(), result.set, join(result.set, 'tree-1.iso')]) {
+      await using set = await openSet(path);
+      expect(set.of).toBe(result.volumes);
+      expect(await verifySet(set, () => {})).toMatchObject({ problems: [], damaged: [] });
+    }
+    await using set = await openSet(isos());
+    const to2 = join(work, 'from-isos');
+    expect(await extract(set, { paths: [], to: to2, overwrite: false }, () => {})).toMatchObject({ failed: [] });
+    expect(treeDifferences(tree, join(to2, tree))).toBe('');
+  });
+
+  test('other programs read them, and find the same', () => {
+    const out = join(work, 'osirrox');
+    const iso = join(isos(), 'tree-000001/tree-1.iso');
+    execFileSync('osirrox', ['-indev', iso, '-extract', '/', out], { stdio: 'pipe' });
+    expect(execFileSync('sha256sum', ['-c', '--quiet', 'SHA256SUMS'], { cwd: out }).toString()).toBe('');
+  });
+});
+
+/** A web server that keeps what it gets; `refuse` says what it answers instead. */
+async function webServer(refuse: (request: IncomingMessage) => number | 'break' | undefined = () => undefined) {
+  const files = new Map<string, Buffer>();
+  const server = createServer(async (request, response) => {
+    const { method = '', url = '' } = request;
+    const refused = refuse(request);
+    if (refused === 'break') {
+      request.once('data', () => request.socket.destroy());
+      return;
+    }
+    const body = await buffer(request).catch(() => null);
+    if (!body) return;
+    if (refused !== undefined) return void response.writeHead(refused).end('no');
+    if (method === 'PUT') files.set(url, body);
+    const found = files.get(url);
+    response.writeHead(found ? 200 : 404).end(method === 'PUT' ? '' : found);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { files, url: `http://127.0.0.1:${port}/bkp`, [Symbol.dispose]: () => void server.close() };
+}
+
+const call = (url: string, more = {}) => ({ to: { url }, scratch: scratch(), volume: [5 << 20], ...more });
+
+describe('a web server', () => {
+  test('takes a set by PUT, and gives it back', async () => {
+    using server = await webServer();
+    for (const number of [1, 2]) {
+      const { set, volumes } = await archiveTree(tree, '', call(server.url, { verify: true }));
+      expect(set).toBe(`${server.url}/tree-00000${number}`);
+      expect(volumes).toBeGreaterThan(1);
+    }
+    expect(readdirSync(scratch())).toEqual([]);
+    await using set = await openSet(server.url);
+    expect(set.folder).toBe(server.url);
+    expect(await verifySet(set, () => {})).toMatchObject({ problems: [], damaged: [] });
+    const to = join(work, 'from-web');
+    const paths = [join(tree, 'numbers')];
+    expect(await extract(set, { paths, to, overwrite: false }, () => {})).toMatchObject({ failed: [] });
+    execFileSync('cmp', [join(tree, 'numbers'), join(to, tree, 'numbers')]);
+    server.files.delete([...server.files.keys()].find((path) => path.includes('000002/volume-002/0')) ?? '');
+    expect((await verifySet(set, () => {})).problems).toEqual([expect.stringMatching(/is missing/)]);
+  });
+
+  test.each([
+    [401, 'the login is refused'],
+    [405, 'it takes no files by PUT'],
+    [507, 'there is no room left'],
+  ])('that answers %i: a plain sentence, and older sets are whole', async (status, said) => {
+    using server = await webServer(({ method, url = '' }) =>
+      method === 'PUT' && /000002.tar/.test(url) ? status : undefined,
+    );
+    await expect(archiveTree(tree, '', call(server.url))).rejects.toThrow(`000002.tar.zst: ${said}`);
+    await expect(openSet(server.url)).rejects.toThrow('there is no set');
+    rmSync(scratch(), { recursive: true });
+  });
+
+  test('that breaks off once is asked again', async () => {
+    let broken = 0;
+    using server = await webServer(({ url = '' }) => (/000002.tar/.test(url) && broken++ < 1 ? 'break' : undefined));
+    expect((await archiveTree(tree, '', call(server.url))).volumes).toBeGreaterThan(1);
+    expect(broken).toBeGreaterThan(1);
+  });
+});
+
+describe('S3', () => {
+  const credentials = () => join(work, 'credentials');
+  const to = (port: number | string) => ({ url: `s3+http://127.0.0.1:${port}/bucket/web`, credentials: credentials() });
+
+  test('a set in a bucket, and back; an unknown key is refused', async () => {
+    const server = await serveS3(join(work, 's3'), ['bucket']);
+    try {
+      writeFileSync(credentials(), 'username=nobody\npassword=secret\n', { mode: 0o600 });
+      const more = { to: to(server.port), scratch: scratch() };
+      await expect(archiveTree(tree, '', more)).rejects.toThrow(/the key is refused \(InvalidAccessKeyId\)/);
+      const text = `[default]\naws_access_key_id = ${S3_KEY.id}\naws_secret_access_key = ${S3_KEY.secret}\n`;
+      writeFileSync(credentials(), text);
+      const { set } = await archiveTree(tree, '', more);
+      expect(set).toBe(`s3+http://127.0.0.1:${server.port}/bucket/web/tree-000001`);
+      await using there = await openSet(set, undefined, { credentials: credentials() });
+      expect(await verifySet(there, () => {})).toMatchObject({ problems: [], damaged: [] });
+    } finally {
+      server.stop();
+    }
+  });
+
+  test('every request is signed, and the secret is nowhere', async () => {
+    writeFileSync(credentials(), 'username=id\npassword=Geheim7\n');
+    using server = await webServer((request) => (isSigned(request, 'Geheim7') ? undefined : 403));
+    const { port } = new URL(server.url);
+    await archiveTree(tree, '', { to: to(port), scratch: scratch() });
+    expect([...server.files.keys()]).toContain('/bucket/web/tree-000001/volume-001/SHA256SUMS');
+    for (const bytes of server.files.values()) expect(bytes.includes('Geheim7')).toBe(false);
+    writeFileSync(credentials(), 'username=id\npassword=other\n');
+    const refused = archiveTree(tree, '', { to: to(port), scratch: scratch() });
+    await expect(refused).rejects.toThrow('the key is refused (403)');
+  });
+
+  test('a file of credentials that others may read is refused', async () => {
+    chmodSync(credentials(), 0o644);
+    await expect(archiveTree(tree, '', { to: to(1), scratch: scratch() })).rejects.toThrow('others may read this file');
+  });
+});
