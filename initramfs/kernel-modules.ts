@@ -15,6 +15,8 @@ const SHELLS = 4;
 
 /** What is needed to find and insert modules. */
 const LOADABLE: readonly MetadataFile[] = ['modules.dep', 'modules.alias', 'modules.softdep'];
+/** Aliases are looked up where they lie: reading all of them takes long. */
+const ALIASES = 'modules.alias.bin';
 
 /** What insmod says when a driver looked and found nothing of its own: no fault. */
 const NOTHING_THERE = /^(No such device|No such device or address|Operation not supported|Device or resource busy)$/;
@@ -105,9 +107,9 @@ export class KernelModules {
   }
 
   #readTree(files: readonly MetadataFile[]): ModuleTree {
-    const texts = Object.fromEntries(files.map((file) => [file, this.#text(file)]));
+    const read = (file: MetadataFile) => (files.includes(file) ? this.#text(file) : undefined);
     try {
-      return ModuleTree.fromTexts(texts, { directory: this.#directory });
+      return new ModuleTree(read, { directory: this.#directory, aliasIndex: this.#bytes(ALIASES) });
     } catch (error) {
       this.problems.push(
         `The list of kernel modules is damaged (${(error as Error).message}): no driver can be loaded.`,
@@ -117,8 +119,12 @@ export class KernelModules {
   }
 
   #text(file: string): string | undefined {
+    return this.#bytes(file)?.toString('utf8');
+  }
+
+  #bytes(file: string): Buffer | undefined {
     try {
-      return readFileSync(join(this.#directory, file), 'utf8');
+      return readFileSync(join(this.#directory, file));
     } catch {
       return undefined;
     }

@@ -7,6 +7,7 @@ import { benchDrivers } from './bench/drivers.ts';
 import { machine } from './bench/measure.ts';
 import { benchMedia } from './bench/media.ts';
 import { benchPeers } from './bench/peers.ts';
+import { benchSource } from './bench/source.ts';
 import { benchWrite } from './bench/write.ts';
 
 /**
@@ -21,6 +22,7 @@ const PARTS: Record<string, (bench: Bench) => Promise<void>> = {
   media: benchMedia,
   write: benchWrite,
   boot: benchBoot,
+  source: benchSource,
   drivers: benchDrivers,
   archive: benchArchive,
 };

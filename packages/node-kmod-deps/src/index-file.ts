@@ -16,11 +16,15 @@ interface Node {
   values: IndexEntry[];
 }
 
-const MAGIC = 0xb007f457;
-const VERSION = 0x00020001;
-const HAS_PREFIX = 0x80000000;
-const HAS_VALUES = 0x40000000;
-const HAS_CHILDREN = 0x20000000;
+export const MAGIC = 0xb007f457;
+export const VERSION = 0x00020001;
+/** Bytes of magic, version and the root's offset. */
+export const HEADER = 12;
+/** What the upper bits of a node's offset say it has; the rest of them is where it is. */
+export const HAS_PREFIX = 0x80000000;
+export const HAS_VALUES = 0x40000000;
+export const HAS_CHILDREN = 0x20000000;
+export const OFFSET = 0x0fffffff;
 
 /** The whole index file. Keys are 7-bit ASCII; others are left out, as depmod leaves them out. */
 export function indexFile(entries: readonly IndexEntry[]): Buffer {

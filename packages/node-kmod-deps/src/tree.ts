@@ -6,6 +6,7 @@ import { AliasIndex } from './alias-index.ts';
 import { type Closure, type ClosureOptions, closureOf } from './closure.ts';
 import { KmodError } from './error.ts';
 import { globMatch } from './glob.ts';
+import { IndexReader } from './index-reader.ts';
 import { type ConfigFile, type ModprobeConfig, parseModprobeConfig } from './modprobe-config.ts';
 import { fold, foldAlias, isModuleFile, moduleName } from './names.ts';
 import {
@@ -50,6 +51,8 @@ export type MetadataFile = (typeof METADATA_FILES)[number];
 export interface TreeOptions {
   /** Absolute path of the modules directory (`/usr/lib/modules/6.1.0-50-amd64`), where its files are on this host. */
   directory?: string;
+  /** modules.alias.bin: aliases are then looked up there, and modules.alias is read only for what needs all of them. */
+  aliasIndex?: Buffer | undefined;
   /** modprobe.d: `alias`, `install`, `softdep`, `blacklist`, `options`. */
   config?: readonly ConfigFile[];
 }
@@ -66,6 +69,7 @@ export class ModuleTree {
   readonly #read: (file: MetadataFile) => string | undefined;
   readonly #modules: Map<string, DepEntry>;
   readonly #cache = new Map<string, unknown>();
+  readonly #written: IndexReader | null;
 
   /** @throws KmodError when modules.dep is truncated, malformed or cyclic. */
   constructor(read: (file: MetadataFile) => string | undefined, options: TreeOptions = {}) {
@@ -73,6 +77,7 @@ export class ModuleTree {
     this.directory = options.directory ?? null;
     this.config = parseModprobeConfig(options.config);
     this.#modules = parseDep(read('modules.dep') ?? '');
+    this.#written = options.aliasIndex ? new IndexReader(options.aliasIndex) : null;
   }
 
   /** A tree from the files' contents: `{'modules.dep': '…', 'modules.alias': '…'}`. Only modules.dep is needed. */
@@ -281,8 +286,8 @@ export class ModuleTree {
     });
   }
 
-  get #aliasIndex(): AliasIndex {
-    return this.#once('aliasIndex', () => new AliasIndex(this.aliases));
+  get #aliasIndex(): Pick<AliasIndex, 'match'> {
+    return this.#written ?? this.#once('aliasIndex', () => new AliasIndex(this.aliases));
   }
 
   get #builtinAliasIndex(): AliasIndex {

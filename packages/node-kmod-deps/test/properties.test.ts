@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { indexFile } from '../src/index-file.ts';
+import { IndexReader } from '../src/index-reader.ts';
 import { AliasIndex, globMatch, KmodError, METADATA_FILES, ModuleTree, parseModprobeConfig } from '../src/tree.ts';
 
 /** Text made of what these files are made of, so that it often gets past the first check. */
@@ -13,6 +15,12 @@ const lineish = fc
     { maxLength: 40 },
   )
   .map((parts) => parts.join(''));
+
+const SOME = ['pci:v1d*', 'pci:v1d2*', 'acpi*:X:*', 'a[b-c]?', 'a'].map((key, i) => ({
+  key,
+  value: `m${i}`,
+  priority: i,
+}));
 
 describe('no input makes the readers throw anything but KmodError', () => {
   it('modules.* and what is asked of them', () => {
@@ -30,6 +38,21 @@ describe('no input makes the readers throw anything but KmodError', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('an index of aliases', () => {
+    const [sound, wrong] = [indexFile(SOME), fc.uint8Array({ minLength: 1, maxLength: 8 })];
+    fc.assert(
+      fc.property(fc.nat(sound.length - 1), wrong, lineish, (at, bytes, query) => {
+        const damaged = Buffer.from(sound);
+        damaged.set(bytes.subarray(0, damaged.length - at), at);
+        try {
+          new IndexReader(damaged).match(query);
+        } catch (error) {
+          expect(error).toBeInstanceOf(KmodError);
+        }
+      }),
     );
   });
 
@@ -66,6 +89,8 @@ describe('alias matching', () => {
         const folded = (each: string) => each.replace(/\[[^\]]*\]|-/g, (part) => (part === '-' ? '_' : part));
         const all = aliases.filter((alias) => globMatch(folded(alias.pattern), folded(query))).map(({ name }) => name);
         expect(new AliasIndex(aliases).match(query)).toEqual(all);
+        const written = aliases.map((one, i) => ({ key: folded(one.pattern), value: one.name, priority: i }));
+        expect(new IndexReader(indexFile(written)).match(query)).toEqual(all);
       }),
       { numRuns: 1000 },
     );
