@@ -7,7 +7,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { hashFile } from '../builder/cache.ts';
 import { parseMountinfo } from '../builder/mountlist/mounts.ts';
 import type { Profile } from '../builder/profile/load.ts';
-import { CATALOG, SEALED, type Trouble } from '../contract/archive-set.ts';
+import { CATALOG, SEALED_CATALOG, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { closeCatalog, countTroubles, createCatalog, recordTroubles, rows, setFacts, setVolumes } from './catalog.ts';
 import type { Base } from './differential.ts';
@@ -125,7 +125,7 @@ function checkIncluded(paths: readonly string[]): void {
 }
 
 function begin(settings: ArchiveSettings, target: Target, keys: SetKeys, from: ReadFrom, base: Base | null): Run {
-  const { name, volume, method } = settings;
+  const { name, volume, method, parity } = settings;
   const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
   const more = { name, method, settings: JSON.stringify(settings), bases: JSON.stringify(base?.chain ?? []) };
   const catalog = createCatalog(target.catalog, { ...facts, ...more });
@@ -133,7 +133,7 @@ function begin(settings: ArchiveSettings, target: Target, keys: SetKeys, from: R
   const placed = (number: number, archives: readonly number[]) => {
     for (const archive of archives) places.set(archive, number);
   };
-  const volumes = new Volumes({ target, volume, method, keys, facts: { ...facts, ...baseOf(base) }, placed });
+  const volumes = new Volumes({ target, volume, method, keys, parity, facts: { ...facts, ...baseOf(base) }, placed });
   return { target, keys, id: facts.set, catalog, volumes, places, from, base, kept: 0, deleted: 0 };
 }
 
@@ -191,7 +191,7 @@ function whereTo({ starts, pseudo }: Roots, root: string) {
 /** The catalog onto the last volume, sums and README onto all; then the set gets its name. */
 async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTeller): Promise<ArchiveResult> {
   const { catalog, target, keys, volumes } = run;
-  const name = keys.recipients.length > 0 ? `${CATALOG}${SEALED}` : CATALOG;
+  const name = keys.recipients.length > 0 ? SEALED_CATALOG : CATALOG;
   const [counted] = rows<{ files: number; bytes: number | null }>(
     catalog,
     'SELECT count(*) AS files, sum(size) AS bytes FROM members WHERE base IS NULL',

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type Running, start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
 import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from '../contract/tar.ts';
@@ -31,6 +32,8 @@ export interface ExtractResult {
   existing: string[];
   /** Not restored, or not as they were: a sentence each. */
   failed: string[];
+  /** Volumes that were damaged, and read as their parity repaired them. */
+  repaired: string[];
 }
 
 const ARGUMENTS = [
@@ -69,7 +72,7 @@ export async function extract(
     await run.feed(progress);
     const { stderr } = await tar.ended;
     await run.finish(stderr);
-    return run.result;
+    return { ...run.result, repaired: set.repaired.map((folder) => basename(folder)) };
   } finally {
     tar.kill();
     run.close();
@@ -98,7 +101,7 @@ function checkPaths(set: ArchiveSet, { paths, own = false }: ExtractOptions): vo
 }
 
 class Extraction {
-  readonly result: ExtractResult = { files: 0, bytes: 0, existing: [], failed: [] };
+  readonly result: ExtractResult = { files: 0, bytes: 0, existing: [], failed: [], repaired: [] };
   readonly #set: ArchiveSet;
   readonly #options: ExtractOptions;
   readonly #tar: Running;
@@ -115,7 +118,7 @@ class Extraction {
     this.#set = set;
     this.#options = options;
     this.#tar = tar;
-    this.#reader = new FrameReader(set);
+    this.#reader = new FrameReader(set, { mends: true });
   }
 
   async feed(progress: (done: number) => void): Promise<void> {

@@ -1,15 +1,19 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { closeSync, existsSync, fstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { INCOMPLETE, parseSetName, SHA256SUMS, setName } from '../contract/archive-set.ts';
 import { MindiError, messageOf } from '../contract/error.ts';
 import { parseSums, type Sum } from '../contract/sums.ts';
-import { parseVolume, VOLUME_FILE, type Volume } from '../contract/volume.ts';
+import { parseVolume, VOLUME_FILE, VOLUME_FILE_LIMIT, type Volume } from '../contract/volume.ts';
+import { openRegular } from './stored-file.ts';
 
 /** A volume that is there. */
 export interface PresentVolume {
   folder: string;
   volume: Volume;
   sums: Sum[];
+  /** Hash of the list of sums, which the next volume knows. */
+  list: string;
 }
 
 /** The directory of a set: itself, that of one of its volumes, or the newest complete one in a directory of sets. */
@@ -64,30 +68,42 @@ function readFolder(path: string): string[] {
   });
 }
 
-export function presentVolumes(folder: string): PresentVolume[] {
-  return readFolder(folder)
+export const volumeFolders = (folder: string) =>
+  readFolder(folder)
     .filter((name) => /^volume-\d+$/.test(name))
-    .flatMap((name) => {
-      const path = join(folder, name);
-      const volume = parseVolume(readText(join(path, VOLUME_FILE)));
-      return volume ? [{ folder: path, volume, sums: parseSums(readText(join(path, SHA256SUMS))).sums }] : [];
-    });
+    .map((name) => join(folder, name));
+
+export const presentVolumes = (folder: string) => volumeFolders(folder).flatMap((one) => presentVolume(one) ?? []);
+
+/** What a directory says of itself; null when it is no volume, or that is damaged. */
+export function presentVolume(folder: string): PresentVolume | null {
+  const volume = parseVolume(readText(join(folder, VOLUME_FILE), VOLUME_FILE_LIMIT));
+  const list = readText(join(folder, SHA256SUMS), SUMS_LIMIT);
+  return volume && { folder, volume, sums: parseSums(list).sums, list: hash('sha256', list) };
 }
 
 /** What the first volume of a set that is there says; null where none is. */
 export function firstVolume(folder: string): Volume | null {
-  for (const name of readFolder(folder).filter((one) => /^volume-\d+$/.test(one))) {
-    const volume = parseVolume(readText(join(folder, name, VOLUME_FILE)));
+  for (const one of volumeFolders(folder)) {
+    const volume = presentVolume(one)?.volume;
     if (volume) return volume;
   }
   return null;
 }
 
-function readText(path: string): string {
+/** Bytes of a list of sums: some hundred thousand files. */
+const SUMS_LIMIT = 64 << 20;
+
+/** Empty when it is no regular file of so few bytes. */
+export function readText(path: string, limit: number): string {
+  const file = openRegular(path);
+  if (file === null) return '';
   try {
-    return readFileSync(path, 'utf8');
+    return fstatSync(file).size <= limit ? readFileSync(file, 'utf8') : '';
   } catch {
     return '';
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -101,9 +117,16 @@ export function problemsOf(there: readonly PresentVolume[], { set, of, machine }
       );
   }
   const own = there.filter(({ volume }) => volume.set === set);
-  for (let number = 1; number <= (of ?? 0); number += 1) {
-    if (!own.some(({ volume }) => volume.number === number))
-      problems.push(`volume ${number} of ${of} of ${machine} is missing`);
+  const numbers = own.map(({ volume }) => volume.number).sort((one, other) => one - other);
+  for (const [index, next] of [...numbers, (of ?? 0) + 1].entries()) {
+    const [first, last] = [(numbers[index - 1] ?? 0) + 1, next - 1];
+    if (first === last) problems.push(`volume ${first} of ${of} of ${machine} is missing`);
+    if (first < last) problems.push(`volumes ${first} to ${last} of ${of} of ${machine} are missing`);
+  }
+  for (const { folder, volume } of own) {
+    const before = own.find((one) => one.volume.number === volume.number - 1);
+    if (before && typeof volume.previous === 'string' && volume.previous !== before.list)
+      problems.push(`${join(before.folder, SHA256SUMS)} is not the one that ${folder} was written after`);
   }
   return problems;
 }

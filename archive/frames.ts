@@ -33,11 +33,16 @@ export class FrameReader {
   #archive = 0;
   #holder: ArchiveSet;
   #file: StoredFile | null = null;
+  /** The same archive as parity repaired it; undefined until it is needed. */
+  #mended: StoredFile | null | undefined;
+  readonly #mends: boolean;
   #last: { archive: number; start: number; bytes: Buffer | null } | undefined;
 
-  constructor(set: ArchiveSet) {
+  /** @param mends what is damaged is read as the volume's parity repairs it, if it has any */
+  constructor(set: ArchiveSet, { mends }: { mends: boolean }) {
     this.#set = set;
     this.#holder = set;
+    this.#mends = mends;
   }
 
   /** The tar bytes of a piece, as they come: exactly `length` of them, whatever the catalog says of frames. */
@@ -60,7 +65,9 @@ export class FrameReader {
 
   close(): void {
     this.#file?.close();
+    this.#mended?.close();
     this.#file = null;
+    this.#mended = undefined;
     this.#archive = 0;
   }
 
@@ -77,7 +84,17 @@ export class FrameReader {
   }
 
   async #load(archive: number, frame: FrameRow): Promise<Buffer | null> {
-    const packed = (await this.#open(archive))?.read(frame.offset, frame.size);
+    const bytes = this.#unpack(await this.#open(archive), frame);
+    if (bytes || !this.#mends) return bytes;
+    if (this.#mended === undefined) {
+      const path = await this.#holder.mendArchive(archive, this.#volumeOf(archive));
+      this.#mended = path === null ? null : await openStored(path, this.#holder.decrypter);
+    }
+    return this.#unpack(this.#mended, frame);
+  }
+
+  #unpack(file: StoredFile | null, frame: FrameRow): Buffer | null {
+    const packed = file?.read(frame.offset, frame.size);
     if (!packed || crc32(packed) !== frame.crc32) return null;
     try {
       const bytes = METHODS[this.#holder.method].decompress(packed, frame.length);
@@ -90,16 +107,23 @@ export class FrameReader {
   async #open(archive: number): Promise<StoredFile | null> {
     if (this.#archive === archive) return this.#file;
     this.close();
-    const { catalog, decrypter, fetchArchive } = this.#holder;
+    this.#file = await openStored(
+      await this.#holder.fetchArchive(archive, this.#volumeOf(archive)),
+      this.#holder.decrypter,
+    );
+    this.#archive = archive;
+    return this.#file;
+  }
+
+  #volumeOf(archive: number): number {
+    const { catalog } = this.#holder;
     const [row] = checked<{ volume: number }>(
       catalog,
       VOLUME_ROW,
       'SELECT volume FROM archives WHERE number = ?',
       archive,
     );
-    this.#file = await openStored(await fetchArchive(archive, row?.volume ?? 0), decrypter);
-    this.#archive = archive;
-    return this.#file;
+    return row?.volume ?? 0;
   }
 }
 

@@ -1,4 +1,12 @@
-import { CATALOG, IDENTITY, type MethodName, SEALED, SHA256SUMS, SLICE } from '../contract/archive-set.ts';
+import {
+  CATALOG,
+  IDENTITY,
+  type MethodName,
+  PARITY,
+  SEALED_CATALOG,
+  SHA256SUMS,
+  SLICE,
+} from '../contract/archive-set.ts';
 import type { Volume } from '../contract/volume.ts';
 import { archiveSuffix, METHODS } from './compression.ts';
 import type { SetKeys } from './encryption/keys.ts';
@@ -6,10 +14,11 @@ import type { SetKeys } from './encryption/keys.ts';
 const TAR = "tar -x -p --numeric-owner --xattrs --xattrs-include='*' --acls -C /target";
 
 /** What stands on each volume for whoever has nothing but it, tar and the unpacker. */
-export function readmeText(volume: Volume, method: MethodName, keys: SetKeys): string {
+export function readmeText(volume: Volume, method: MethodName, keys: SetKeys, parity: number | null): string {
   const { byHand } = METHODS[method];
   const sealed = keys.recipients.length > 0;
   const programs = [...(sealed ? ['age'] : []), 'tar', byHand.split(' ')[0]];
+  const catalog = sealed ? SEALED_CATALOG : CATALOG;
   const archives = `[0-9]*.tar${archiveSuffix(method, sealed)}`;
   const opened = (file: string, program: string) =>
     sealed ? `age -d -i key ${file} | ${program}` : `${program} < ${file}`;
@@ -29,19 +38,25 @@ ${sealed ? encryption(keys) : ''}
     done
 
 Each archive is complete in itself: when one is damaged or missing, the others hold what they hold.
-
+${parity === null ? '' : repair(parity)}
 A file bigger than an archive was cut: FILE${SLICE}000001 and so on, one in each archive. When all of them are in
 /target, this makes the file of them, with all it had:
 
     cat FILE${SLICE}* | ${TAR} && rm FILE${SLICE}*
 
-${differential(volume)}${CATALOG}${sealed ? SEALED : ''} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
+${differential(volume)}${catalog} on the last volume is an SQLite database with each file's place, hash and what went wrong with it, and
 the flags (chattr) that tar does not keep:
 
-    ${opened(`${CATALOG}${sealed ? SEALED : ''}`, 'zstd -d')} > catalog.sqlite
+    ${opened(catalog, 'zstd -d')} > catalog.sqlite
     sqlite3 catalog.sqlite "SELECT path, size, archive FROM members WHERE path GLOB '*passwd*'"
 `;
 }
+
+const repair = (percent: number) => `
+What is damaged or missing of a volume, up to ${percent} %, comes back by par2, in a copy of the volume on a disk:
+
+    par2 repair ${PARITY}
+`;
 
 function encryption({ identity }: SetKeys): string {
   const passphrase = `

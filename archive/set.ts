@@ -1,8 +1,7 @@
 import { closeSync, createReadStream, existsSync, openSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Decrypter } from 'age-encryption';
-import { hashFile } from '../builder/cache.ts';
 import { type Scratch, scratch } from '../builder/scratch.ts';
 import {
   archiveName,
@@ -10,7 +9,7 @@ import {
   IDENTITY,
   type MethodName,
   OPEN_CATALOG,
-  SEALED,
+  SEALED_CATALOG,
   SET_FORMAT,
   volumeName,
 } from '../contract/archive-set.ts';
@@ -20,13 +19,13 @@ import { checked, text } from './checked.ts';
 import { archiveSuffix, METHODS } from './compression.ts';
 import { decrypterOf, type Keys, NO_KEYS } from './encryption/keys.ts';
 import { SealedFile } from './encryption/sealed-file.ts';
-import { findSet, type PresentVolume, presentVolumes, problemsOf } from './find-set.ts';
+import { findSet, problemsOf } from './find-set.ts';
+import { Mender } from './parity/mender.ts';
 import { shownPath } from './selection.ts';
+import { type ReadVolume, SetVolumes } from './set-volumes.ts';
 import { expandFile } from './shrink.ts';
 import { type FetchedSet, fetchSet } from './sources/fetched.ts';
 import { openSource, type SourceOptions } from './sources/open.ts';
-
-const SEALED_CATALOG = `${CATALOG}${SEALED}`;
 
 /** A set that is open for reading. */
 export interface ArchiveSet extends AsyncDisposable {
@@ -42,7 +41,7 @@ export interface ArchiveSet extends AsyncDisposable {
   bases: OpenBase[];
   /** Of an encrypted set. */
   decrypter: Decrypter | null;
-  volumes: PresentVolume[];
+  volumes: ReadVolume[];
   /** How many volumes the set has. */
   of: number;
   /** What is wrong with volumes, a sentence each. */
@@ -51,6 +50,12 @@ export interface ArchiveSet extends AsyncDisposable {
   archivePath: (number: number, volume: number) => string;
   /** The same, once it is there to be read: until the next one is asked for. */
   fetchArchive: (number: number, volume: number) => Promise<string>;
+  /** All files of a volume are there to be read. */
+  fetchVolume: (volume: number) => Promise<void>;
+  /** Where it is whole as its volume's parity repairs it; null when that cannot. The volume stays as it is. */
+  mendArchive: (number: number, volume: number) => Promise<string | null>;
+  /** Directories of volumes that were repaired so. */
+  repaired: readonly string[];
 }
 
 /**
@@ -73,7 +78,8 @@ export async function openSet(
   try {
     const source = await openSource(path, { scratch: work.path, ...options });
     fetched = source && (await fetchSet(source, work.path));
-    const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work);
+    const mender = new Mender(work.path);
+    const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work, mender);
     const open = withBases ? (base: string) => openSet(base, keys, { withBases: false }) : null;
     const bases = await openBases(set.baseFact, set.folder, open);
     const there = fetched;
@@ -93,6 +99,13 @@ export async function openSet(
         await there?.fetch(volume, basename(path));
         return path;
       },
+      fetchVolume: async (volume) => there?.fetchVolume(volume),
+      mendArchive: async (number, volume) => {
+        const path = archivePath(number, volume);
+        await there?.fetchVolume(volume);
+        const whole = await mender.whole(dirname(path));
+        return whole && join(whole, basename(path));
+      },
       [Symbol.asyncDispose]: async () => {
         for (const base of bases) await base.set?.[Symbol.asyncDispose]();
         set.catalog.close();
@@ -110,13 +123,20 @@ async function openFolder(
   folder: string,
   keys: Keys,
   work: Scratch,
-): Promise<Omit<ArchiveSet, 'bases' | 'fetchArchive' | typeof Symbol.asyncDispose> & { baseFact: string | undefined }> {
-  const there = presentVolumes(folder);
-  const { volume, folder: last } = withCatalog(folder, there);
-  const volumes = there.filter((one) => one.volume.set === volume.set);
-  const sealed = existsSync(join(last, SEALED_CATALOG));
-  const decrypter = sealed ? await unlock(last, keys) : null;
-  const catalog = await openCatalogOf(last, volumes, work, decrypter);
+  mender: Mender,
+): Promise<
+  Omit<ArchiveSet, 'bases' | 'fetchArchive' | 'fetchVolume' | 'mendArchive' | typeof Symbol.asyncDispose> & {
+    baseFact: string | undefined;
+  }
+> {
+  const there = new SetVolumes(folder, mender);
+  const { volume, from } = await there.withCatalog();
+  const volumes = there.of(volume.set);
+  const sealed = existsSync(join(from, SEALED_CATALOG));
+  const decrypter = sealed ? await unlock(from, keys) : null;
+  const copy = join(work.path, OPEN_CATALOG);
+  await expandCatalog(join(from, sealed ? SEALED_CATALOG : CATALOG), copy, decrypter);
+  const catalog = new DatabaseSync(copy, { readOnly: true });
   const facts = Object.fromEntries(
     [...checked<Fact>(catalog, FACT, 'SELECT * FROM facts')].map(({ name, value }) => [name, value]),
   );
@@ -130,12 +150,13 @@ async function openFolder(
     created: volume.created,
     method,
     catalog,
-    catalogPath: join(work.path, OPEN_CATALOG),
+    catalogPath: copy,
     baseFact: facts.bases,
     decrypter,
     volumes,
     of: volume.of ?? volumes.length,
-    problems: problemsOf(there, volume),
+    problems: [...there.problems, ...problemsOf(there.there, volume)],
+    repaired: mender.repaired,
     archivePath: (number, one) =>
       join(folders.get(one) ?? join(folder, 'missing'), archiveName(number, archiveSuffix(method, sealed))),
   };
@@ -161,25 +182,6 @@ function checkFacts(facts: Record<string, string>, folder: string): void {
 
 const shown = (text = 'unknown') => shownPath(Buffer.from(text));
 
-const hasCatalog = (folder: string) => [CATALOG, SEALED_CATALOG].some((name) => existsSync(join(folder, name)));
-
-/** The volume with the catalog; of several sets (a volume of another one among them) the one most volumes are of. */
-function withCatalog(folder: string, volumes: readonly PresentVolume[]): PresentVolume {
-  const count = (set: string) => volumes.filter(({ volume }) => volume.set === set).length;
-  const [found] = volumes
-    .filter(({ folder: path }) => hasCatalog(path))
-    .toSorted((one, other) => count(other.volume.set) - count(one.volume.set));
-  if (found) return found;
-  const numbers = volumes.map(({ volume }) => volume.number).join(', ');
-  const there = numbers ? `the volumes ${numbers}` : 'none';
-  throw new MindiError(`the volume with the catalog, the last one, is missing; there are ${there}`, {
-    code: 'set.no-catalog',
-    where: folder,
-    hint: 'Put it beside the others. Without it archives are restored by hand, as the README on each volume says.',
-    exitCode: 1,
-  });
-}
-
 async function unlock(folder: string, keys: Keys): Promise<Decrypter> {
   const own = join(folder, IDENTITY);
   const decrypter = await decrypterOf(keys, existsSync(own) ? readFileSync(own) : null);
@@ -191,28 +193,6 @@ async function unlock(folder: string, keys: Keys): Promise<Decrypter> {
       ? '--passphrase-file FILE, or --identity FILE with a secret key.'
       : '--identity FILE with a secret key of age.',
   });
-}
-
-async function openCatalogOf(
-  folder: string,
-  volumes: readonly PresentVolume[],
-  work: Scratch,
-  decrypter: Decrypter | null,
-): Promise<DatabaseSync> {
-  const name = decrypter ? SEALED_CATALOG : CATALOG;
-  const file = join(folder, name);
-  const expected = volumes.find((one) => one.folder === folder)?.sums.find(({ path }) => path === name)?.sha256;
-  if ((await hashFile(file)).sha256 !== expected) {
-    throw new MindiError('the catalog is damaged', {
-      code: 'set.catalog',
-      where: file,
-      hint: 'Its archives can be restored by hand, as the README on each volume says; `sha256sum -c SHA256SUMS` tells which are whole.',
-      exitCode: 1,
-    });
-  }
-  const copy = join(work.path, OPEN_CATALOG);
-  await expandCatalog(file, copy, decrypter);
-  return new DatabaseSync(copy, { readOnly: true });
 }
 
 async function expandCatalog(file: string, to: string, decrypter: Decrypter | null): Promise<void> {

@@ -68,6 +68,14 @@ export function archiveSettings({ name, archive, where, file }: Profile): Archiv
           hint: `archive: { ${key}: ${example} }`,
         }),
     );
+  if (archive.parity !== null && to !== null && hasNoParity(to, archive.volume))
+    problems.push(
+      new MindiError('parity is made for each volume, and none has a size', {
+        code: 'archive.parity',
+        where: where(['archive', 'parity']),
+        hint: 'Say archive.volume, 25GB; tapes have no parity.',
+      }),
+    );
   if (to === null || problems.length > 0) throw MindiError.all(problems, file, 'archive.unsaid');
   return {
     name,
@@ -93,6 +101,10 @@ function encryptionOf(said: Profile['archive']['encryption']): EncryptionSetting
   const { age = [], passphraseFile = null }: Partial<EncryptionSettings> = said;
   return { age, passphraseFile };
 }
+
+/** A whole set at once would take par2 days, and a tape is written as it comes. */
+const hasNoParity = (to: ArchiveTo, volume: Profile['archive']['volume']) =>
+  'tape' in to || (volume === null && ('directory' in to || 'url' in to || 'iso' in to));
 
 const sizeOf = (size: string | number | null) => (size === null ? null : parseSize(String(size)));
 const sizesOf = (sizes: string | number | readonly (string | number)[] | null) =>

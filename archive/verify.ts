@@ -1,16 +1,16 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { hashFile } from '../builder/cache.ts';
-import { CATALOG } from '../contract/archive-set.ts';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { messageOf } from '../contract/error.ts';
+import type { Sum } from '../contract/sums.ts';
 import { readHeader } from '../contract/tar.ts';
 import { holderOf } from './bases.ts';
 import { bytes, checked, count, orNull } from './checked.ts';
 import { FrameReader, piecesOf } from './frames.ts';
 import { dataSum, type Piece } from './packer.ts';
+import { parityOf, paritySums, type VolumeParity } from './parity/state.ts';
 import { CONTENTS_OF, type MemberRow, membersOf, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
+import { shown, sumOf } from './sums.ts';
 
 export interface ArchiveRow {
   number: number;
@@ -27,7 +27,9 @@ export interface VerifyResult {
   bytes: number;
   /** What is wrong with volumes and archives, a sentence each. */
   problems: string[];
-  /** Files that cannot be restored as they were. */
+  /** Of the volumes with damage that have parity: whether it can repair them. */
+  parity: VolumeParity[];
+  /** Files that cannot be restored as they were, without parity. */
   damaged: { path: string; type: string; archive: number }[];
 }
 
@@ -44,18 +46,27 @@ export async function verifySet(
     archivesOf(set, base, holder).map((archive) => ({ base, holder, archive })),
   );
   const total = archives.reduce((sum, { archive }) => sum + archive.size, 0);
-  const result: VerifyResult = { archives: archives.length, bytes: total, problems, damaged: [] };
+  const result: VerifyResult = { archives: archives.length, bytes: total, problems, parity: [], damaged: [] };
+  const spoiled = new Spoiled();
+  for (const { folder, from, volume } of set.volumes) if (from !== folder) spoiled.add(set, folder, volume.number);
   let done = 0;
   for (const { base, holder, archive } of archives) {
-    const wrong = await wrongWith(holder, archive);
+    const path = await holder.fetchArchive(archive.number, archive.volume);
+    const wrong = await wrongWith(path, archive);
     if (wrong) {
+      spoiled.add(holder, dirname(path), archive.volume);
       result.problems.push(base === null ? wrong : `${set.bases[base - 1]?.name}: ${wrong}`);
       result.damaged.push(...(await damagedIn(set, base, archive.number)));
     }
     done += archive.size;
     progress(done, total);
   }
-  result.problems.push(...(await otherFiles(set)));
+  for (const { folder, sums, volume } of set.volumes) {
+    const wrong = await otherFiles(folder, sums);
+    if (wrong.length > 0) spoiled.add(set, folder, volume.number);
+    result.problems.push(...wrong);
+  }
+  result.parity = await spoiled.parity();
   return result;
 }
 
@@ -91,28 +102,33 @@ function numbers({ catalog }: ArchiveSet, sql: string, ...values: number[]): num
     .filter((value): value is number => count(value));
 }
 
-/** Archives of a volume that is missing are not named one by one. */
-async function wrongWith(set: ArchiveSet, { number, volume, size, sha256 }: ArchiveRow): Promise<string | undefined> {
-  const path = await set.fetchArchive(number, volume);
-  if (!existsSync(path)) return `archive ${number} is missing: it belongs on volume ${volume}`;
-  const sum = createHash('sha256');
-  let read = 0;
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      sum.update(chunk as Buffer);
-      read += (chunk as Buffer).length;
-    }
-  } catch (error) {
-    return `${path} cannot be read: ${(error as Error).message}`;
+/** Volumes with damage. */
+class Spoiled {
+  readonly #volumes = new Map<string, () => Promise<void>>();
+
+  add(set: ArchiveSet, folder: string, volume: number): void {
+    this.#volumes.set(folder, () => set.fetchVolume(volume));
   }
-  if (read !== size) return `${path} has ${read} bytes, and must have ${size}`;
-  return sum.digest().equals(sha256) ? undefined : `${path} is damaged`;
+
+  async parity(): Promise<VolumeParity[]> {
+    for (const fetch of this.#volumes.values()) await fetch();
+    return parityOf([...this.#volumes.keys()]);
+  }
+}
+
+/** Archives of a volume that is missing are not named one by one. */
+async function wrongWith(path: string, { number, volume, size, sha256 }: ArchiveRow): Promise<string | undefined> {
+  if (!existsSync(path)) return `archive ${number} is missing: it belongs on volume ${volume}`;
+  const found = await sumOf(path);
+  if (!found) return `${path} cannot be read`;
+  if (found.size !== size) return `${path} has ${found.size} bytes, and must have ${size}`;
+  return Buffer.from(sha256).toString('hex') === found.sha256 ? undefined : `${path} is damaged`;
 }
 
 /** Members that a damaged archive holds, or a slice of, and that do not come out as they went in. */
 async function damagedIn(set: ArchiveSet, base: number | null, archive: number): Promise<VerifyResult['damaged']> {
   const damaged: VerifyResult['damaged'] = [];
-  const reader = new FrameReader(set);
+  const reader = new FrameReader(set, { mends: false });
   const cut = numbers(holderOf(set, base), 'SELECT member FROM slices WHERE archive = ?', archive);
   try {
     const members = membersOf(
@@ -166,15 +182,12 @@ async function isReadable(reader: FrameReader, piece: Piece): Promise<boolean> {
 }
 
 /** READMEs and what tells about volumes; the catalog was compared when the set was opened. */
-async function otherFiles(set: ArchiveSet): Promise<string[]> {
-  const problems: string[] = [];
-  for (const { folder, sums } of set.volumes) {
-    if (sums.length === 0) problems.push(`${folder} has no list of sums`);
-    for (const { path, sha256 } of sums.filter(({ path }) => !/^\d+\.tar/.test(path) && path !== CATALOG)) {
-      const file = join(folder, path);
-      if (!existsSync(file) || (await hashFile(file)).sha256 !== sha256)
-        problems.push(`${file} is missing or not what it was`);
-    }
+async function otherFiles(folder: string, sums: readonly Sum[]): Promise<string[]> {
+  const problems = sums.length === 0 ? [`${folder} has no list of sums`] : [];
+  const more = [...sums.filter(({ path }) => !/^\d+\.tar|^catalog/.test(path)), ...paritySums(folder)];
+  for (const { path, sha256 } of more) {
+    const file = join(folder, path);
+    if ((await sumOf(file))?.sha256 !== sha256) problems.push(`${shown(file)} is missing or not what it was`);
   }
   return problems;
 }

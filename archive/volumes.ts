@@ -6,6 +6,7 @@ import { formatSums, type Sum } from '../contract/sums.ts';
 import { VOLUME_FILE, type Volume } from '../contract/volume.ts';
 import { archiveSuffix } from './compression.ts';
 import type { SetKeys } from './encryption/keys.ts';
+import { parityBytes } from './parity/par2.ts';
 import { readmeText } from './readme.ts';
 import { type ArchiveSettings, volumeLimit } from './settings.ts';
 import type { Target, VolumeFile } from './targets/target.ts';
@@ -23,6 +24,7 @@ export interface VolumesOptions {
   volume: ArchiveSettings['volume'];
   method: MethodName;
   keys: SetKeys;
+  parity: ArchiveSettings['parity'];
   facts: Pick<Volume, 'set' | 'machine' | 'created' | 'base'>;
   /** Hears which archives are on a volume. */
   placed: (volume: number, archives: readonly number[]) => void;
@@ -120,9 +122,10 @@ export class Volumes {
   }
 
   #fits({ size }: VolumeFile): boolean {
-    const { target, volume } = this.#options;
+    const { target, volume, parity } = this.#options;
     const limit = volumeLimit(volume, this.#count);
-    return limit === null || this.#used + size + RESERVE_FOR_FILE <= limit - target.overhead(this.#count);
+    const used = this.#used + size + RESERVE_FOR_FILE;
+    return limit === null || used + parityBytes(used, parity) <= limit - target.overhead(this.#count);
   }
 
   async #begin(): Promise<VolumeFile[]> {
@@ -139,12 +142,12 @@ export class Volumes {
 
   /** @param of how many volumes there are, when this is the last one */
   async #seal(of: number | null): Promise<void> {
-    const { target, method, keys } = this.#options;
+    const { target, method, keys, parity } = this.#options;
     const placed = this.#placed ?? [];
     const volume = this.#volume(of);
     this.#tellPlaced();
     const texts = new Map<string, string | Buffer>([
-      [README, readmeText(volume, method, keys)],
+      [README, readmeText(volume, method, keys, parity)],
       [VOLUME_FILE, `${JSON.stringify(volume, null, 2)}\n`],
     ]);
     if (keys.identity) texts.set(IDENTITY, keys.identity);
@@ -154,7 +157,7 @@ export class Volumes {
     texts.set(SHA256SUMS, sums);
     this.#previous = sumOf(sums);
     this.#placed = null;
-    await target.seal(volume, texts);
+    await target.seal(volume, texts, parity);
   }
 
   #tellPlaced(): void {

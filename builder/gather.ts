@@ -85,6 +85,8 @@ const SETS_OF_FIELDS: readonly { set: string; field: string[]; wanted: (profile:
   { set: 'ssh', field: ['access', 'authorizedKeys'], wanted: ({ access }) => access.authorizedKeys.length > 0 },
   { set: 'sshfs', field: ['restore', 'source'], wanted: ({ restore }) => /^(sftp|ssh):/.test(restore.source ?? '') },
   { set: 'iscsi', field: ['restore', 'source'], wanted: ({ restore }) => /^iscsi:/.test(restore.source ?? '') },
+  { set: 'age', field: ['archive', 'encryption'], wanted: ({ archive }) => archive.encryption !== null },
+  { set: 'par2', field: ['archive', 'parity'], wanted: ({ archive }) => archive.parity !== null },
 ];
 
 /** The profile's tools, and the sets that other fields ask for, which are told as theirs. */

@@ -52,9 +52,10 @@ Examples:
       step('read');
       return extract(set, call, (done) => progress(size(done), 0, 0));
     });
-    const { files, bytes, existing, failed } = result;
+    const { files, bytes, existing, failed, repaired } = result;
     if (options.json) answerJson({ set: set.folder, to: call.to, ...result });
     else {
+      for (const one of repaired) talk(`mindi: note: ${one} is damaged: read as its parity repairs it`);
       for (const one of failed) talk(`mindi: ${one}`);
       for (const one of existing) talk(`mindi: ${one} is there already: left as it is`);
       answer(`${files} files, ${size(bytes)}, to ${call.to}`);

@@ -16,6 +16,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./verify.ts')).verifyCommand(),
   async () => (await import('./list.ts')).listCommand(),
   async () => (await import('./extract.ts')).extractCommand(),
+  async () => (await import('./repair.ts')).repairCommand(),
   async () => (await import('./prune.ts')).pruneCommand(),
   async () => (await import('./classic/command.ts')).mondoarchiveCommand(),
   async () => (await import('./serve.ts')).serveCommand(),

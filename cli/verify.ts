@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { VolumeParity } from '../archive/parity/state.ts';
 import { type KeyOptions, keysOf, withKeys } from './keys.ts';
 import { answer, answerJson, size, talk } from './output.ts';
 import { showing } from './progress.ts';
@@ -57,6 +58,7 @@ export async function runVerify(path: string, options: Options): Promise<void> {
   else {
     const lines = [
       ...result.problems,
+      ...parityLines(result.parity, set.folder),
       ...result.damaged.map(({ path, archive }) => `damaged: ${path} (archive ${archive})`),
       ...(differences ?? []).map(({ path, what }) => `${what}: ${path}`),
     ];
@@ -65,6 +67,14 @@ export async function runVerify(path: string, options: Options): Promise<void> {
   }
   if (!good) process.exitCode = 1;
 }
+
+const PARITY_WORDS: Record<VolumeParity['state'], (set: string) => string> = {
+  whole: () => 'its archives are whole, only its parity is damaged',
+  repairable: (set) => `its parity repairs it: mindi repair ${set}; mindi extract does so by itself, elsewhere`,
+  lost: () => 'more of it is damaged than its parity repairs',
+};
+const parityLines = (states: readonly VolumeParity[], set: string) =>
+  states.map(({ volume, state }) => `${volume}: ${PARITY_WORDS[state](set)}`);
 
 /** An encrypted set without its key. */
 async function runSums(path: string, { json, live }: Options): Promise<void> {
@@ -76,7 +86,7 @@ async function runSums(path: string, { json, live }: Options): Promise<void> {
   });
   const good = result.problems.length === 0;
   if (json) answerJson({ set: folder, ...result });
-  else if (!good) answer(result.problems.join('\n'));
+  else if (!good) answer([...result.problems, ...parityLines(result.parity, folder)].join('\n'));
   else
     answer(`${folder}: ${result.files} files, ${size(result.bytes)}: all as they were written; encrypted, not opened`);
   if (!good) process.exitCode = 1;

@@ -14,6 +14,10 @@ export const SHA256SUMS = 'SHA256SUMS';
 export const CATALOG = 'catalog.sqlite.zst';
 /** Of files that are encrypted by age: what their names end in. */
 export const SEALED = '.age';
+export const SEALED_CATALOG = `${CATALOG}${SEALED}`;
+/** What par2 repairs a volume with, and the list of its own sums. */
+export const PARITY = 'parity.par2';
+export const PARITY_SUMS = 'SHA256SUMS.parity';
 /** The set's own secret key, encrypted by a passphrase, on each volume of a set that has one. */
 export const IDENTITY = 'identity.age';
 /** The catalog while the set is being written, in the run's working place. */

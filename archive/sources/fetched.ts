@@ -1,9 +1,10 @@
 import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { volumeName } from '../../contract/archive-set.ts';
+import { PARITY_SUMS, volumeName } from '../../contract/archive-set.ts';
+import { parseSums } from '../../contract/sums.ts';
 import type { Volume } from '../../contract/volume.ts';
-import { type SetSource, TEXTS, type VolumeSource } from './source.ts';
+import { type SetSource, TEXT_LIMIT, TEXTS, textOf, type VolumeSource } from './source.ts';
 
 /** A set that lies elsewhere, as a directory of volumes whose archives are fetched one at a time. */
 export interface FetchedSet extends AsyncDisposable {
@@ -12,6 +13,8 @@ export interface FetchedSet extends AsyncDisposable {
   name: string;
   /** Copies an archive to its place in the folder, and removes the one before. Nothing happens when it cannot be had. */
   fetch: (volume: number, file: string) => Promise<void>;
+  /** Copies all files of a volume, its parity too; they stay. */
+  fetchVolume: (volume: number) => Promise<void>;
 }
 
 /** Archives, and what mends them, are fetched when they are needed. */
@@ -30,16 +33,26 @@ export async function fetchSet(source: SetSource, work: string): Promise<Fetched
   };
   for (const volume of newestSet(source.volumes)) await take(volume);
   let last = '';
+  const whole = new Set<number>();
   return {
     folder,
     name: source.name,
     async fetch(number, file) {
       if (source.next && !have.has(number)) await take(await source.next(number));
       const place = join(folder, volumeName(number), file);
-      if (place === last) return;
+      if (place === last || whole.has(number)) return;
       if (last) rmSync(last, { force: true });
       last = place;
       await copy(have.get(number), file, place);
+    },
+    async fetchVolume(number) {
+      const volume = have.get(number);
+      if (!volume || whole.has(number)) return;
+      whole.add(number);
+      last = '';
+      const parity = parseSums(await textOf(await volume.stream(PARITY_SUMS), TEXT_LIMIT)).sums;
+      for (const { path } of [...volume.sums, ...parity])
+        if (LATER.test(path)) await copy(volume, path, join(folder, volumeName(number), path));
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };

@@ -3,6 +3,7 @@ import { open, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { volumeName } from '../../contract/archive-set.ts';
 import { VOLUME_FILE, type Volume } from '../../contract/volume.ts';
+import { addParity } from '../parity/par2.ts';
 import type { Target } from './target.ts';
 
 /** A volume that is complete in a directory. */
@@ -35,9 +36,10 @@ export function stagedTarget(staging: Staging): Target {
       renameSync(path, join(folderOf(number), name));
       return [];
     },
-    async seal(volume, texts) {
+    async seal(volume, texts, parity) {
       const folder = folderOf(volume.number);
       for (const [name, text] of texts) await writeFile(join(folder, name), text);
+      if (parity !== null) await addParity(folder, parity);
       await flush(folder);
       await delivery;
       delivery = deliver({ folder, volume });

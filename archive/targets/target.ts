@@ -33,8 +33,12 @@ export interface Target extends AsyncDisposable {
   begin(volume: Volume): Promise<void>;
   /** Returns what has to go onto the next volume because this one has come to its end: the file itself, and those lost with it. */
   place(file: VolumeFile): Promise<VolumeFile[]>;
-  /** Ends the volume. It may still be on its way when this returns. @param texts what tells about it, by name */
-  seal(volume: Volume, texts: ReadonlyMap<string, string | Buffer>): Promise<void>;
+  /**
+   * Ends the volume. It may still be on its way when this returns.
+   * @param texts what tells about it, by name
+   * @param parity percent of it that may be damaged and yet comes back; null: none
+   */
+  seal(volume: Volume, texts: ReadonlyMap<string, string | Buffer>, parity: number | null): Promise<void>;
   /** All volumes are there now: gives the set its name. */
   finish(): Promise<void>;
 }

@@ -248,11 +248,19 @@ export const PROVISIONS: readonly Provision[] = [
     purpose: 'archives compressed by xz',
     packages: { ...same('xz'), debian: 'xz-utils' },
   },
+  {
+    name: 'par2',
+    programs: ['par2'],
+    need: 'archive',
+    purpose: 'parity of volumes',
+    packages: { ...same('par2cmdline'), debian: 'par2' },
+  },
   ...MEDIUM_TOOLS,
 ];
 
 /** Programs of packages nothing in the table above asks for by itself. */
 const MORE: readonly { programs: string[]; packages: PackageNames }[] = [
+  { programs: ['age', 'age-keygen'], packages: same('age') },
   { programs: ['osirrox'], packages: { ...same('xorriso'), arch: 'libisoburn' } },
   { programs: ['mformat', 'mmd', 'mdir', 'mtype', 'mshowfat'], packages: same('mtools') },
   { programs: ['modprobe', 'modinfo', 'kmod', 'lsmod', 'insmod', 'rmmod'], packages: same('kmod') },

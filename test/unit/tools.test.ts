@@ -47,7 +47,9 @@ const shown = (entries: Entry[]) =>
 
 test('every set that comes with mindi keeps to its schema and names no program twice', async () => {
   expect(toolSetNames()).toEqual(
-    'base borg crypt editors filesystems iscsi lvm mdraid network repair restic ssh sshfs storage tape'.split(' '),
+    'age base borg crypt editors filesystems iscsi lvm mdraid network par2 repair restic ssh sshfs storage tape'.split(
+      ' ',
+    ),
   );
   for (const name of toolSetNames()) {
     const file = new URL(`../../profiles/tools/${name}.yaml`, import.meta.url).pathname;
