@@ -90,16 +90,14 @@ async function isAsListed({ from, sums }: ReadVolume): Promise<boolean> {
 }
 
 function noCatalog(folder: string, volumes: readonly PresentVolume[]): MindiError {
-  const numbers = volumes.map(({ volume }) => `${volume.number}${volume.of === null ? '' : ` of ${volume.of}`}`);
-  return new MindiError(
-    `the volume with the catalog, the last one, is missing; there are ${numbers.join(', ') || 'none'}`,
-    {
-      code: 'set.no-catalog',
-      where: folder,
-      hint: 'Put it beside the others. Without it archives are restored by hand, as the README on each volume says.',
-      exitCode: 1,
-    },
-  );
+  const numbers = volumes.map(({ volume }) => volume.number).join(', ');
+  const there = numbers ? `the volumes ${numbers}` : 'none';
+  return new MindiError(`the volume with the catalog, the last one, is missing; there are ${there}`, {
+    code: 'set.no-catalog',
+    where: folder,
+    hint: 'Put it beside the others. Without it archives are restored by hand, as the README on each volume says.',
+    exitCode: 1,
+  });
 }
 
 const damagedCatalog = (where: string) =>
