@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { parseSetName, setName } from '../../contract/archive-set.ts';
 import { answer, talk } from '../output.ts';
 import { CLASSIC_OPTIONS, MODERN_OPTIONS } from './options.ts';
 import type { Classic } from './translate.ts';
@@ -81,11 +82,7 @@ export async function run(classic: Classic, options: { json: boolean }): Promise
     await mkdir(temporary, { recursive: true });
     process.env.TMPDIR = temporary;
   }
-  if (!archives) {
-    const { runVerify } = await import('../verify.ts');
-    await runVerify(place, options);
-    return Number(process.exitCode ?? 0);
-  }
+  if (!archives) return verifyNewest(place, profile.name, options);
   const [{ scratch }, { runArchive }, { profileText }] = await Promise.all([
     import('../../builder/scratch.ts'),
     import('../archive.ts'),
@@ -95,5 +92,26 @@ export async function run(classic: Classic, options: { json: boolean }): Promise
   const file = join(work.path, `${profile.name}.yaml`);
   await writeFile(file, profileText(classic));
   await runArchive(file, options);
+  return Number(process.exitCode ?? 0);
+}
+
+/** Of the prefix's sets at a place the newest one, or what the device holds. */
+async function verifyNewest(text: string, name: string, options: { json: boolean }): Promise<number> {
+  const [{ openPlace, placeAddress }, { runVerify }, { readdirSync, statSync }] = await Promise.all([
+    import('../../archive/places/place.ts'),
+    import('../verify.ts'),
+    import('node:fs'),
+  ]);
+  if (!placeAddress(text) && !statSync(text, { throwIfNoEntry: false })?.isDirectory()) await runVerify(text, options);
+  else {
+    const place = await openPlace(text, undefined, process.env.TMPDIR ?? '/var/tmp', true);
+    try {
+      const sets = readdirSync(place.path).map(parseSetName);
+      const own = sets.filter((set) => set?.name === name && set.complete).map((set) => set?.number ?? 0);
+      await runVerify(own.length > 0 ? join(place.path, setName(name, Math.max(...own))) : place.path, options);
+    } finally {
+      await place.close();
+    }
+  }
   return Number(process.exitCode ?? 0);
 }
