@@ -43,6 +43,8 @@ export interface ArchiveResult {
   archives: number;
   volumes: number;
   troubles: Partial<Record<Trouble, number>>;
+  /** Of each file system how it was read. */
+  read: NonNullable<ReadFrom['told']>;
   /** Of a differential set: its base's name, how many files it takes from there, and how many of that are gone. */
   base?: string;
   kept?: number;
@@ -78,6 +80,7 @@ export async function archive(
     const run = begin(settings, target, keys, from, base);
     teller.step('read');
     await readAll(run, settings, teller);
+    await from.check?.();
     teller.step('finish');
     return await finish(run, settings, teller);
   } catch (error) {
@@ -128,7 +131,8 @@ function begin(settings: ArchiveSettings, target: Target, keys: SetKeys, from: R
   const { name, volume, method, parity } = settings;
   const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
   const more = { name, method, settings: JSON.stringify(settings), bases: JSON.stringify(base?.chain ?? []) };
-  const catalog = createCatalog(target.catalog, { ...facts, ...more });
+  const read = { read: JSON.stringify(from.told ?? []), ...(from.at ? { at: from.at } : {}) };
+  const catalog = createCatalog(target.catalog, { ...facts, ...more, ...read });
   const places = new Map<number, number>();
   const placed = (number: number, archives: readonly number[]) => {
     for (const archive of archives) places.set(archive, number);
@@ -221,6 +225,7 @@ async function finish(run: Run, settings: ArchiveSettings, { note }: ArchiveTell
     archives: kept?.archives ?? 0,
     volumes: volumes.count,
     troubles,
+    read: run.from.told ?? [],
     ...(run.base ? { base: run.base.chain[0]?.name ?? '', kept: run.kept, deleted: run.deleted } : {}),
   };
 }

@@ -47,7 +47,7 @@ export class Base {
       ...set.bases.map(({ id, name, created }) => ({ id, name, created })),
     ];
     this.#path = set.catalogPath;
-    this.#created = Date.parse(set.created);
+    this.#created = Date.parse(set.at);
     this.#catalog = new DatabaseSync(this.#path);
     this.#catalog.exec(
       'PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE INDEX IF NOT EXISTS by_path ON members (path)',

@@ -33,6 +33,8 @@ export interface ArchiveSet extends AsyncDisposable {
   id: string;
   machine: string;
   created: string;
+  /** ISO 8601: as old as what it shows is at least. */
+  at: string;
   method: MethodName;
   catalog: DatabaseSync;
   /** A copy of this process's own. */
@@ -148,6 +150,7 @@ async function openFolder(
     id: volume.set,
     machine: volume.machine,
     created: volume.created,
+    at: facts.at ?? volume.created,
     method,
     catalog,
     catalogPath: copy,

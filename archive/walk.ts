@@ -4,6 +4,7 @@ import type { Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { isBelow, type Roots } from './roots.ts';
 import type { ArchiveSettings } from './settings.ts';
+import { SNAPSHOT_NAME } from './snapshots/kind.ts';
 import type { ReadFrom } from './snapshots/read-from.ts';
 
 /** A file as find tells it. */
@@ -119,7 +120,7 @@ function findArguments(
 /** Tests of find for what is not archived. In its globs `*` matches `/`, too. */
 function leftOut(settings: ArchiveSettings, own: readonly string[], root: string): string[][] {
   const { excludeLargerThan, excludeOlderThan } = settings;
-  const tests = own.map((path) => ['-path', escaped(root + path)]);
+  const tests = [['-name', `.${SNAPSHOT_NAME}*`], ...own.map((path) => ['-path', escaped(root + path)])];
   for (const glob of settings.exclude)
     tests.push(glob.includes('/') ? ['-path', escaped(root) + glob] : ['-name', glob]);
   if (excludeLargerThan !== null) tests.push(['-type', 'f', '-size', `+${excludeLargerThan}c`]);

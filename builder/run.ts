@@ -79,6 +79,7 @@ export async function run(program: string, args: readonly string[], options: Run
 
 /** A program whose output is too much to keep. */
 export interface Running {
+  pid: number | undefined;
   stdin: Writable;
   stdout: Readable;
   /** When it has ended, however it did: null when a signal killed it. Its standard error is complete then. */
@@ -113,7 +114,7 @@ export function start(
   };
   // A program that ends early takes no more: what it says and its exit code tell why.
   child.stdin.on('error', () => {});
-  return { stdin: child.stdin, stdout: child.stdout, ended: end(), kill: () => void child.kill() };
+  return { pid: child.pid, stdin: child.stdin, stdout: child.stdout, ended: end(), kill: () => void child.kill() };
 }
 
 /** Runs a program and waits, for what must be done while the process ends. Any exit code is an answer; 127: there is no such program. */

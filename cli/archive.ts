@@ -108,6 +108,7 @@ function summary(result: RunResult, seconds: number): string {
     ['set', set],
     ['files', `${files}, ${size(bytes)}, at ${size(Math.round(bytes / seconds))}/s`],
     ['stored', `${size(stored)}: ${archives} archives on ${volumes} volume${volumes === 1 ? '' : 's'}`],
+    ...(result.read.length > 0 ? [['read', result.read.map(({ path, how }) => `${path} (${how})`).join(', ')]] : []),
     ...(result.base ? [['since', `${result.base}: ${result.kept} files as there, ${result.deleted} of it gone`]] : []),
     ...(result.removed.length > 0 ? [['removed', result.removed.join(', ')]] : []),
     ...troublesOf(result).map(([trouble, count]) => [trouble, `${count}: ${TROUBLES[trouble].words}`]),

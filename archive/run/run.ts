@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseMountinfo } from '../../builder/mountlist/mounts.ts';
 import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
 import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
 import { storageProblem } from '../failures.ts';
+import { chooseRoots } from '../roots.ts';
 import type { ArchiveSettings } from '../settings.ts';
+import { SNAPSHOT_NAME } from '../snapshots/kind.ts';
+import { openSource } from '../snapshots/snapshots.ts';
 import { chooseBase } from './base.ts';
 import { Hooks, type RunOutcome } from './hooks.ts';
 import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
@@ -56,7 +60,14 @@ export async function archiveRun(
         differential: how.differential,
       };
       await using chosen = await chooseBase(choice, teller.note);
-      const done = await archive(settings, teller, { ...options, base: chosen.base });
+      const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+      const snapshots = {
+        consistency: how.consistency,
+        mark: `${SNAPSHOT_NAME}${keyOf(settings)}-`,
+        note: teller.note,
+      };
+      await using source = await openSource(chooseRoots(settings, mounts).starts, mounts, snapshots);
+      const done = await archive(settings, teller, { ...options, from: source.from, base: chosen.base });
       if (how.keep) await keepOnly(settings, how.keep, removed, failed);
       outcome = outcomeOf(done);
       set = done.set;
@@ -87,8 +98,11 @@ const placeOf = ({ to }: ArchiveSettings) => String(Object.values(to)[0]);
 /** Everybody's place for locks, emptied at each boot. */
 const LOCKS = '/run/lock';
 
-function lockOfMachine({ to }: ArchiveSettings): string {
-  const place = createHash('sha256').update(JSON.stringify(to)).digest('hex').slice(0, 16);
+/** Of the place sets go to: the same at each run. */
+const keyOf = ({ to }: ArchiveSettings) => createHash('sha256').update(JSON.stringify(to)).digest('hex').slice(0, 16);
+
+function lockOfMachine(settings: ArchiveSettings): string {
+  const place = keyOf(settings);
   return join(existsSync(LOCKS) ? LOCKS : tmpdir(), `mindi-archive-${process.getuid?.()}-${place}.lock`);
 }
 

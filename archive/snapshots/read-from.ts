@@ -4,6 +4,12 @@ export interface ReadFrom {
   root: string;
   /** Whether access(2) tells immutable files there; where nothing can be written it says so of all. */
   flags: boolean;
+  /** ISO 8601: right before the snapshots were taken. None: when the set was begun. */
+  at?: string;
+  /** Of each file system, by where it is mounted, how it is read. */
+  told?: readonly { path: string; how: 'live' | 'lvm' | 'btrfs' | 'zfs' }[];
+  /** @throws MindiError when it does not show any more what it did */
+  check?: () => Promise<void>;
 }
 
 export const LIVE: ReadFrom = { root: '', flags: true };
