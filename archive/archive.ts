@@ -61,6 +61,8 @@ export interface ArchiveOptions {
   from?: ReadFrom;
   /** What it has is not archived again: the set refers to it. */
   base?: Base | null;
+  /** What the machine is, for `mindi check`: MachineRecord as JSON. */
+  record?: string;
 }
 
 /**
@@ -71,13 +73,13 @@ export interface ArchiveOptions {
 export async function archive(
   settings: ArchiveSettings,
   teller: ArchiveTeller,
-  { profile, ask = unanswered, from = LIVE, base = null }: ArchiveOptions = {},
+  { profile, ask = unanswered, from = LIVE, base = null, record = '' }: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
   checkIncluded(settings.include);
   const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
   try {
     await using target = await openTarget({ settings, profile: profile ?? null, note: teller.note, ask });
-    const run = begin(settings, target, keys, from, base);
+    const run = begin(settings, target, keys, { from, base, record });
     teller.step('read');
     await readAll(run, settings, teller);
     await from.check?.();
@@ -127,11 +129,16 @@ function checkIncluded(paths: readonly string[]): void {
   if (problems.length > 0) throw MindiError.all(problems, 'these are not there', 'archive.nothing');
 }
 
-function begin(settings: ArchiveSettings, target: Target, keys: SetKeys, from: ReadFrom, base: Base | null): Run {
+function begin(
+  settings: ArchiveSettings,
+  target: Target,
+  keys: SetKeys,
+  { from, base, record }: Pick<Run, 'from' | 'base'> & { record: string },
+): Run {
   const { name, volume, method, parity } = settings;
   const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
   const more = { name, method, settings: JSON.stringify(settings), bases: JSON.stringify(base?.chain ?? []) };
-  const read = { read: JSON.stringify(from.told ?? []), ...(from.at ? { at: from.at } : {}) };
+  const read = { read: JSON.stringify(from.told ?? []), at: from.at ?? facts.created, machine_record: record };
   const catalog = createCatalog(target.catalog, { ...facts, ...more, ...read });
   const places = new Map<number, number>();
   const placed = (number: number, archives: readonly number[]) => {

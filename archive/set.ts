@@ -41,6 +41,8 @@ export interface ArchiveSet extends AsyncDisposable {
   catalogPath: string;
   /** Of a differential set: number n of `members.base` is the n-th. */
   bases: OpenBase[];
+  /** MachineRecord as JSON; empty where it was not kept. */
+  record: string;
   /** Of an encrypted set. */
   decrypter: Decrypter | null;
   volumes: ReadVolume[];
@@ -151,6 +153,7 @@ async function openFolder(
     machine: volume.machine,
     created: volume.created,
     at: facts.at ?? volume.created,
+    record: facts.machine_record ?? '',
     method,
     catalog,
     catalogPath: copy,

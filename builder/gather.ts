@@ -4,6 +4,7 @@ import type { Mountlist } from '../contract/mountlist.ts';
 import { formatMountlist } from '../contract/mountlist-file.ts';
 import { authorizedKeysPiece } from './authorized-keys.ts';
 import { baseEntries } from './base-segment.ts';
+import { recordMachine } from './drift/record.ts';
 import { fateNotes } from './drivers/fates.ts';
 import { limitNote, missingFirmwareNote } from './drivers/firmware.ts';
 import { driverPieces } from './drivers/pieces.ts';
@@ -11,6 +12,7 @@ import { firstCapture, mediaEpoch } from './epoch.ts';
 import { resolveKernel } from './kernel/source.ts';
 import { hostKeymap, keymapPiece } from './keymap.ts';
 import { captureMountlist } from './mountlist/capture.ts';
+import { type HostFacts, readHostFacts } from './mountlist/facts.ts';
 import { readMountlist } from './mountlist/file.ts';
 import { joined, type Piece } from './piece.ts';
 import type { PlanInputs } from './plan.ts';
@@ -41,9 +43,10 @@ export async function gather(
 ): Promise<Gathered> {
   const hashes = new FileHashes();
   const keymap = hostKeymap(profile.access.keymap);
-  const captured = mountlistFor(profile);
+  const facts = profile.mountlist === 'host' ? readHostFacts() : undefined;
+  const captured = mountlistFor(profile, facts);
   captured.catch(() => {}); // told below, with all else that is wrong
-  const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys, restore] = await settled([
+  const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys, restore, machine] = await settled([
     gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...toolsOf(profile), own: ownFiles(profile), hashes }),
     baseEntries({ busybox: findBusybox() }),
@@ -55,6 +58,7 @@ export async function gather(
     keymapPiece([...new Set([...(keymap ? [keymap] : []), ...profile.access.keymaps])]),
     authorizedKeysPiece(profile),
     restoreFiles(profile),
+    record(facts),
   ]);
   await hashes.save();
   await checkCommand(profile, [tools, base], findBusybox());
@@ -74,11 +78,15 @@ export async function gather(
     tools: joined(await authorities(profile, tools), scanned.tools),
     restore: restore.piece,
     mountlist,
+    record: machine,
     authorizedKeys,
     secrets: scanned,
     ...pieces,
   };
 }
+
+/** What `mindi check` compares with, of a medium for this machine. */
+const record = async (facts?: Promise<HostFacts>) => (facts ? recordMachine(await facts) : null);
 
 /** Tool sets that other fields of the profile ask for. */
 const SETS_OF_FIELDS: readonly { set: string; field: string[]; wanted: (profile: Profile) => boolean }[] = [
@@ -123,9 +131,9 @@ async function gatherDrivers(
 export const filesystemsOf = (mountlist: Mountlist | null): string[] | null =>
   mountlist && [...new Set(mountlist.entries.map(({ format }) => format))].sort();
 
-export async function mountlistFor({ mountlist }: Profile): Promise<Mountlist | null> {
+export async function mountlistFor({ mountlist }: Profile, facts?: Promise<HostFacts>): Promise<Mountlist | null> {
   if (mountlist === 'none') return null;
-  return mountlist === 'host' ? firstCapture(await captureMountlist()) : readMountlist(mountlist.file);
+  return mountlist === 'host' ? firstCapture(await captureMountlist(await facts)) : readMountlist(mountlist.file);
 }
 
 /** Promise.all that waits for all of them, so that everything that is wrong is said at once. */

@@ -1,3 +1,4 @@
+import type { MachineRecord } from '../contract/machine-record.ts';
 import type { Contents, Entry, Manifest, Reason, Segment } from '../contract/manifest.ts';
 import type { Mountlist } from '../contract/mountlist.ts';
 import { formatMountlist } from '../contract/mountlist-file.ts';
@@ -33,6 +34,8 @@ export interface PlanInputs {
   /** Password and key for the restore source. */
   restore: Piece;
   mountlist: Mountlist | null;
+  /** Of this machine; null on a medium for others. */
+  record: MachineRecord | null;
   /** The public keys that SSH lets in. */
   authorizedKeys: Piece;
 }
@@ -131,9 +134,10 @@ function secondStage(inputs: PlanInputs): Segment[] {
 }
 
 /** What only this machine has, last and small, so that everything before it can come from the cache. */
-function hostPiece({ mountlist, authorizedKeys, restore }: PlanInputs): Piece {
+function hostPiece({ mountlist, record, authorizedKeys, restore }: PlanInputs): Piece {
   const piece = joined(authorizedKeys, restore);
   if (mountlist) madeFile(piece, PATHS.mountlist, formatMountlist(mountlist), [{ rule: 'mountlist' }]);
+  if (record) madeFile(piece, PATHS.machine, `${JSON.stringify(record, null, 2)}\n`, [{ rule: 'mountlist' }]);
   return piece;
 }
 

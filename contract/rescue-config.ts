@@ -80,6 +80,8 @@ export const PATHS = {
   /** The same with what a stick says; not there where no stick said anything. */
   effectiveConfig: '/run/mindi/config.json',
   mountlist: '/etc/mindi/mountlist.txt',
+  /** MachineRecord: what the machine was when the medium was made. */
+  machine: '/etc/mindi/machine.json',
   /** NetbootConfig; only in the initrd that is started from the network. */
   netboot: '/etc/mindi/netboot.json',
   /** Of the profile: first line the password for the restore source, and the private key for an SFTP server. */

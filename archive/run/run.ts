@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recordMachine } from '../../builder/drift/record.ts';
 import { parseMountinfo } from '../../builder/mountlist/mounts.ts';
 import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
 import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
@@ -67,7 +68,8 @@ export async function archiveRun(
         note: teller.note,
       };
       await using source = await openSource(chooseRoots(settings, mounts).starts, mounts, snapshots);
-      const done = await archive(settings, teller, { ...options, from: source.from, base: chosen.base });
+      const record = JSON.stringify(await recordMachine());
+      const done = await archive(settings, teller, { ...options, from: source.from, base: chosen.base, record });
       if (how.keep) await keepOnly(settings, how.keep, removed, failed);
       outcome = outcomeOf(done);
       set = done.set;

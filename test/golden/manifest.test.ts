@@ -62,6 +62,7 @@ async function planFor(name: string, kernelName: KernelName): Promise<Plan> {
     runtime: NOTHING,
     tools: NOTHING,
     mountlist: null,
+    record: null,
     authorizedKeys: NOTHING,
     ...pieces,
   });

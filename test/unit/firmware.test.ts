@@ -324,6 +324,7 @@ describe('microcode', () => {
       kernel,
       essential: [],
       mountlist: null,
+      record: null,
       authorizedKeys: nothing,
       microcode: nothing,
       network: null,
