@@ -20,7 +20,7 @@ import { type ArchiveSettings, archiveLimit, nameOf, volumeLimit } from './setti
 import { compressFile } from './shrink.ts';
 import { LIVE, type ReadFrom } from './snapshots/read-from.ts';
 import { openTarget } from './targets/index.ts';
-import type { Target } from './targets/target.ts';
+import type { Target, TargetContext } from './targets/target.ts';
 import { unitsOf } from './units.ts';
 import { Volumes } from './volumes.ts';
 import { walk } from './walk.ts';
@@ -63,6 +63,8 @@ export interface ArchiveOptions {
   base?: Base | null;
   /** What the machine is, for `mindi check`: MachineRecord as JSON. */
   record?: string;
+  /** Begins the set somewhere else than the settings say. */
+  open?: (context: TargetContext) => Promise<Target>;
 }
 
 /**
@@ -73,12 +75,12 @@ export interface ArchiveOptions {
 export async function archive(
   settings: ArchiveSettings,
   teller: ArchiveTeller,
-  { profile, ask = unanswered, from = LIVE, base = null, record = '' }: ArchiveOptions = {},
+  { profile, ask = unanswered, from = LIVE, base = null, record = '', open = openTarget }: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
   checkIncluded(settings.include);
   const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
   try {
-    await using target = await openTarget({ settings, profile: profile ?? null, note: teller.note, ask });
+    await using target = await open({ settings, profile: profile ?? null, note: teller.note, ask });
     const run = begin(settings, target, keys, { from, base, record });
     teller.step('read');
     await readAll(run, settings, teller);

@@ -26,6 +26,7 @@ import { type ReadVolume, SetVolumes } from './set-volumes.ts';
 import { expandFile } from './shrink.ts';
 import { type FetchedSet, fetchSet } from './sources/fetched.ts';
 import { openSource, type SourceOptions } from './sources/open.ts';
+import type { SetSource } from './sources/source.ts';
 
 /** A set that is open for reading. */
 export interface ArchiveSet extends AsyncDisposable {
@@ -62,6 +63,12 @@ export interface ArchiveSet extends AsyncDisposable {
   repaired: readonly string[];
 }
 
+export interface OpenOptions extends Partial<SourceOptions> {
+  withBases?: boolean;
+  /** Where it lies, opened already. */
+  source?: SetSource;
+}
+
 /**
  * Opens a set: its directory, one of its volumes, or a directory of sets, of which the newest complete one is meant; its
  * ISO files, a drive, an address.
@@ -71,7 +78,7 @@ export interface ArchiveSet extends AsyncDisposable {
 export async function openSet(
   path: string,
   keys: Keys = NO_KEYS,
-  { withBases = true, ...options }: Partial<SourceOptions> & { withBases?: boolean } = {},
+  { withBases = true, source: given, ...options }: OpenOptions = {},
 ): Promise<ArchiveSet> {
   const work = await scratch('set');
   let fetched: FetchedSet | undefined;
@@ -80,7 +87,7 @@ export async function openSet(
     await work[Symbol.asyncDispose]();
   };
   try {
-    const source = await openSource(path, { scratch: work.path, ...options });
+    const source = given ?? (await openSource(path, { scratch: work.path, ...options }));
     fetched = source && (await fetchSet(source, work.path));
     const mender = new Mender(work.path);
     const set = await openFolder(fetched?.folder ?? findSet(resolve(path)), keys, work, mender);

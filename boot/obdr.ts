@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hashFile } from '../builder/cache.ts';
 import { MindiError } from '../contract/error.ts';
-import { encodeLabel, TAPE, type TapeLabel } from '../contract/tape.ts';
+import { encodeLabel, TAPE, type TapeData, type TapeLabel } from '../contract/tape.ts';
 import { volumeOf } from './iso9660.ts';
 import { type MediumWriter, writeMedium } from './medium.ts';
 import { type TapeObject, writeSimh } from './simh.ts';
@@ -23,9 +23,14 @@ export const makeObdr: MediumWriter = async ({ out, from }) => {
  * Every record and filemark of the tape around an ISO. Nothing but the image tells what they are, so that the tape is
  * the same whoever writes it, and when.
  * @param known the ISO's hex SHA-256, where somebody knows it
+ * @param data the restore data that follow: the tape ends with the filemark behind the label then, as without any
  * @throws MindiError `iso.malformed` when it is not an ISO of whole blocks
  */
-export async function obdrTape(iso: string, known?: string): Promise<Iterable<TapeObject>> {
+export async function obdrTape(
+  iso: string,
+  known?: string,
+  data: TapeData | null = null,
+): Promise<Iterable<TapeObject>> {
   const { name, epoch } = volumeOf(await firstBlocks(iso));
   const { sha256, size } = known === undefined ? await hashFile(iso) : { sha256: known, size: statSync(iso).size };
   if (size % TAPE.image !== 0) {
@@ -37,15 +42,15 @@ export async function obdrTape(iso: string, known?: string): Promise<Iterable<Ta
   }
   const image = { sha256, size, record: TAPE.image, start: TAPE.header.records };
   const label: TapeLabel = { format: 1, name, epoch, image };
-  return { [Symbol.iterator]: () => objects(iso, label) };
+  return { [Symbol.iterator]: () => objects(iso, label, data) };
 }
 
-function* objects(iso: string, label: TapeLabel): Generator<TapeObject> {
+function* objects(iso: string, label: TapeLabel, data: TapeData | null): Generator<TapeObject> {
   yield Buffer.from(encodeLabel(label, TAPE.header.size));
   for (let record = 1; record < TAPE.header.records; record += 1) yield Buffer.alloc(TAPE.header.size);
   yield* blocks(iso);
   yield null;
-  yield Buffer.from(encodeLabel({ ...label, data: null }, TAPE.label));
+  yield Buffer.from(encodeLabel({ ...label, data }, TAPE.label));
   yield null;
 }
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { type ArchiveResult, archive } from '../archive/archive.ts';
+import { type ArchiveOptions, type ArchiveResult, archive } from '../archive/archive.ts';
 import type { ArchiveSettings } from '../archive/settings.ts';
 
 /** A tree with everything a Linux file system can hold. Root is needed. */
@@ -65,7 +65,8 @@ export function archiveTree(
   tree: string,
   directory: string,
   more: Partial<ArchiveSettings> = {},
+  options: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
   const silent = { step: () => {}, progress: () => {}, note: () => {} };
-  return archive({ ...SETTINGS, include: [tree], to: { directory }, ...more }, silent);
+  return archive({ ...SETTINGS, include: [tree], to: { directory }, ...more }, silent, options);
 }

@@ -28,10 +28,13 @@ export async function fetchSet(source: SetSource, work: string): Promise<Fetched
   const folder = join(work, 'set');
   const have = new Map<number, VolumeSource>();
   const take = async (volume: VolumeSource) => {
+    if (source.next) have.clear();
     have.set(volume.volume.number, volume);
     await copyTexts(volume, join(folder, volumeName(volume.volume.number)));
   };
   for (const volume of newestSet(source.volumes)) await take(volume);
+  const isLast = ({ volume: { of } }: VolumeSource) => of !== null;
+  if (source.next && ![...have.values()].some(isLast)) await take(await source.next(null));
   let last = '';
   const whole = new Set<number>();
   return {

@@ -1,12 +1,16 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { run } from '../../builder/run.ts';
 import { INCOMPLETE, parseSetName } from '../../contract/archive-set.ts';
 import { MindiError } from '../../contract/error.ts';
 import { openPlace, placeAddress } from '../places/place.ts';
 import { isStore } from '../stores/open.ts';
+import { openDrive } from '../tape/drive.ts';
+import { type Ask, driveSource } from './drive.ts';
 import { folderVolume } from './folder.ts';
 import { isoVolume } from './iso.ts';
 import type { SetSource, VolumeSource } from './source.ts';
+import { tapeVolume } from './tape.ts';
 import { webSource } from './web.ts';
 
 /** What may be said of where a set lies. */
@@ -15,6 +19,8 @@ export interface SourceOptions {
   credentials?: string | undefined;
   /** Where servers' directories are mounted. */
   scratch: string;
+  /** Asks the person at the terminal for another disc or tape; undefined: nobody is there. */
+  ask?: Ask | undefined;
 }
 
 /**
@@ -27,7 +33,8 @@ export async function openSource(text: string, options: SourceOptions): Promise<
   const found = statSync(text, { throwIfNoEntry: false });
   if (found?.isDirectory()) return isoFolder(text, text);
   if (found?.isFile()) return isoFiles(dirname(text), text, await isoVolume(text));
-  if (found?.isBlockDevice()) return fromDisc(text);
+  if (found?.isBlockDevice()) return discs(text, options.ask);
+  if (found?.isCharacterDevice()) return tapes(text, options.ask);
   return undefined;
 }
 
@@ -95,16 +102,32 @@ async function isoFiles(folder: string, path: string, volume: VolumeSource | nul
   return sourceOf(path, [volume, ...others.filter((one) => one.volume.number !== volume.volume.number)]);
 }
 
-/** A disc in a drive, or a disk with an ISO image on it. */
-async function fromDisc(device: string): Promise<SetSource> {
-  const volume = await isoVolume(device);
-  if (!volume)
-    throw new MindiError('there is no volume of a set in it', {
-      code: 'set.none',
-      where: device,
-      hint: 'Put in a disc of the set; of a stick mount its file system, and name the directory.',
-    });
-  return sourceOf(device, [volume]);
+/** Discs in a drive, or a disk with an ISO image on it. */
+function discs(device: string, ask: Ask | undefined): Promise<SetSource> {
+  return driveSource(
+    {
+      name: device,
+      thing: 'disc',
+      look: () => isoVolume(device, `the disc in ${device}`).catch(() => null),
+      letGo: async () => void (await run('eject', [device], { package: 'eject' }).catch(() => {})),
+      close: async () => {},
+    },
+    ask,
+  );
+}
+
+function tapes(device: string, ask: Ask | undefined): Promise<SetSource> {
+  const drive = openDrive(device);
+  return driveSource(
+    {
+      name: drive.name,
+      thing: 'tape',
+      look: async () => ((await drive.problem(false)) === null ? tapeVolume(drive) : null),
+      letGo: () => drive.offline().catch(() => {}),
+      close: drive.close,
+    },
+    ask,
+  );
 }
 
 const sourceOf = (name: string, volumes: VolumeSource[]): SetSource => ({

@@ -20,8 +20,11 @@ export interface SetSource extends AsyncDisposable {
   name: string;
   /** The volumes that are there without asking anybody. */
   volumes: VolumeSource[];
-  /** Gets another volume: asks for the disc or tape. Undefined where all there is is there. */
-  next?: (number: number) => Promise<VolumeSource>;
+  /**
+   * Gets another volume in place of the one before, null: the last one: asks for the disc or tape. Undefined where all
+   * there is is there.
+   */
+  next?: (number: number | null) => Promise<VolumeSource>;
 }
 
 /** Bytes of README, sums and the like on a volume, at most. */

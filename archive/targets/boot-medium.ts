@@ -23,12 +23,13 @@ export const namesMedia = (profile: Profile): boolean => !profile.where(['media'
 
 /**
  * The medium of the profile that a set's first volume is to be; null when the profile wants none.
+ * @param medium what of the profile's media it is, and `image` what is built for it
  * @param source where the rescue system finds the set, unless the profile says it
  * @param work a directory for what is made on the way
  */
 export async function bootMedium(
   { profile, note }: TargetContext,
-  medium: Medium,
+  { medium, image = medium }: { medium: Medium; image?: Medium },
   source: string,
   work: string,
 ): Promise<BootMedium | null> {
@@ -39,7 +40,7 @@ export async function bootMedium(
   }
   const own: Profile = {
     ...profile,
-    media: [medium],
+    media: [image],
     restore: { ...profile.restore, source: profile.restore.source ?? source },
   };
   const [{ build }, { stat }] = await Promise.all([import('../../builder/build.ts'), import('node:fs/promises')]);

@@ -17,7 +17,7 @@ export async function isoTarget(to: { iso: string; credentials?: string }, conte
   try {
     const { folder, final, finish } = await newSetFolder(place.path, settings.name, note);
     const scratch = await scratchFolder(context);
-    const boot = await bootMedium(context, 'iso', 'cd:', scratch.work);
+    const boot = await bootMedium(context, { medium: 'iso' }, 'cd:', scratch.work);
     return stagedTarget({
       ...scratch,
       set: place.nameOf(final),
