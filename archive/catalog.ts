@@ -1,8 +1,9 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CATALOG_SCHEMA, SET_FORMAT, type Trouble } from '../contract/archive-set.ts';
+import type { TarHeader } from '../contract/tar.ts';
 import type { FinishedArchive } from './archive-file.ts';
 import type { Failure } from './members.ts';
-import type { Packed } from './packer.ts';
+import type { Piece, Placed } from './packer.ts';
 
 /** Milliseconds a writer waits for another one. */
 const PATIENCE = 600_000;
@@ -42,24 +43,79 @@ export function closeCatalog(catalog: DatabaseSync): void {
   catalog.close();
 }
 
-/** Everything a unit gave, at once or not at all: after a crash the catalog has whole archives only. */
-export function record(
-  catalog: DatabaseSync,
-  archives: readonly FinishedArchive[],
-  packed: readonly Packed[],
-  failures: readonly Failure[],
-): void {
-  catalog.exec('BEGIN IMMEDIATE');
-  try {
-    recordArchives(catalog, archives);
-    recordMembers(catalog, packed);
-    recordTroubles(catalog, failures);
-    catalog.exec('COMMIT');
-  } catch (error) {
-    catalog.exec('ROLLBACK');
-    throw error;
+/** What the rows of members need beside what their headers say. */
+export interface MemberFacts {
+  inode: number;
+  trouble: Trouble | null;
+  flags: string | null;
+}
+
+/**
+ * The rows a thread writes. Those of members wait in a table in its memory until the archives that hold them are complete:
+ * SQLite keeps them in less room than JavaScript would, and nobody has to collect them.
+ */
+export class Rows {
+  readonly #catalog: DatabaseSync;
+  readonly #insert: StatementSync;
+  #waiting = 0;
+  /** Of members that were cut: the place of the row among those that wait. */
+  #sliced: [number, readonly Piece[]][] = [];
+
+  constructor(catalog: DatabaseSync) {
+    this.#catalog = catalog;
+    catalog.exec('PRAGMA temp_store = MEMORY; CREATE TEMP TABLE waiting AS SELECT * FROM members WHERE FALSE');
+    this.#insert = catalog.prepare(INSERT_WAITING);
+  }
+
+  add(header: TarHeader, { archive, start, length, sha256, slices }: Placed, facts: MemberFacts): void {
+    const { path, type, mode, uid, gid, size, mtime, ctime, target, device } = header;
+    const attributes = header.attributes ? Buffer.from(header.attributes, 'latin1') : null;
+    // biome-ignore format: one row
+    this.#insert.run(
+      path, type, mode, uid, gid, size, mtime, ctime, target, device, sha256, attributes, facts.flags, facts.trouble,
+      archive, start, length, slices?.length ?? 1, facts.inode,
+    );
+    if (slices) this.#sliced.push([this.#waiting, slices]);
+    this.#waiting += 1;
+  }
+
+  /** Something went wrong with a member whose row waits. */
+  setTrouble({ path, trouble }: Failure): void {
+    this.#catalog.prepare('UPDATE waiting SET trouble = ? WHERE path = ?').run(trouble, Buffer.from(path, 'latin1'));
+  }
+
+  /** All that waits, at once or not at all: after a crash the catalog has whole archives only. */
+  write(archives: readonly FinishedArchive[], failures: readonly Failure[]): void {
+    this.#catalog.exec('BEGIN IMMEDIATE');
+    try {
+      recordArchives(this.#catalog, archives);
+      this.#writeMembers();
+      recordTroubles(this.#catalog, failures);
+      this.#catalog.exec('COMMIT');
+    } catch (error) {
+      this.#catalog.exec('ROLLBACK');
+      throw error;
+    }
+    this.#catalog.exec('DELETE FROM waiting');
+    this.#waiting = 0;
+    this.#sliced = [];
+  }
+
+  #writeMembers(): void {
+    const { lastInsertRowid } = this.#catalog.prepare('INSERT INTO members SELECT * FROM waiting ORDER BY rowid').run();
+    if (this.#sliced.length === 0) return;
+    const slice = insertInto(this.#catalog, 'slices', 5);
+    for (const [place, slices] of this.#sliced) {
+      const member = Number(lastInsertRowid) - this.#waiting + 1 + place;
+      for (const [n, { archive, start, length }] of slices.entries()) slice.run(member, n + 1, archive, start, length);
+    }
   }
 }
+
+/** Hashes come as hex: making bytes of them here takes less time than in JavaScript. */
+const INSERT_WAITING = `INSERT INTO waiting VALUES (
+  NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?), ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL
+)`;
 
 function recordArchives(catalog: DatabaseSync, archives: readonly FinishedArchive[]): void {
   const archive = insertInto(catalog, 'archives', 5);
@@ -67,24 +123,6 @@ function recordArchives(catalog: DatabaseSync, archives: readonly FinishedArchiv
   for (const { number, size, length, sha256, frames } of archives) {
     archive.run(number, null, size, length, sha256);
     for (let at = 0; at < frames.length; at += 5) frame.run(number, ...(frames.slice(at, at + 5) as number[]));
-  }
-}
-
-function recordMembers(catalog: DatabaseSync, packed: readonly Packed[]): void {
-  const member = insertInto(catalog, 'members', 22);
-  const slice = insertInto(catalog, 'slices', 5);
-  for (const { header, sha256, pieces, trouble, flags, inode } of packed) {
-    const [first] = pieces;
-    const attributes = header.attributes ? Buffer.from(header.attributes, 'latin1') : null;
-    const { lastInsertRowid } = member.run(
-      ...[null, header.path, header.type, header.mode, header.uid, header.gid, header.size, header.mtime, header.ctime],
-      ...[header.target, header.device, sha256, attributes, flags, trouble],
-      ...([first?.archive, first?.start, first?.length, pieces.length, inode] as number[]),
-      ...[null, null],
-    );
-    if (pieces.length === 1) continue;
-    for (const [index, piece] of pieces.entries())
-      slice.run(lastInsertRowid, index + 1, piece.archive, piece.start, piece.length);
   }
 }
 

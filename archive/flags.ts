@@ -1,29 +1,17 @@
 import { start } from '../builder/run.ts';
+import { fileFlags } from './system-calls.ts';
 
-/** Flags that chattr(1) sets and a restored file must have again; the others describe how it is stored. */
-const SETTABLE = /[aAcCdDijsStTu]/g;
+/** Flags that chattr(1) sets and a restored file must have again, FS_*_FL of linux/fs.h; the others tell how it is stored. */
+const LETTERS: Record<string, number> = {
+  ...{ s: 0x1, u: 0x2, c: 0x4, S: 0x8, i: 0x10, a: 0x20, d: 0x40, A: 0x80 },
+  ...{ j: 0x4000, t: 0x8000, D: 0x10000, T: 0x20000, C: 0x800000 },
+};
 
-/**
- * Flags of the file system, as letters of lsattr(1).
- * @param paths latin1, without `/` in front. By xargs and byte by byte: no encoding need be right.
- * @param root the directory they are in; empty: /
- */
-export async function* flagsOf(paths: readonly string[], root: string): AsyncGenerator<[string, string]> {
-  if (paths.length === 0) return;
-  const lsattr = start('xargs', ['--null', 'lsattr', '-d', '--']);
-  lsattr.stdin.end(`${paths.map((path) => `${root}/${path}`).join('\0')}\0`, 'latin1');
-  let said = '';
-  for await (const chunk of lsattr.stdout) said += (chunk as Buffer).toString('latin1');
-  await lsattr.ended;
-  let at = 0;
-  for (const path of paths) {
-    const found = said.indexOf(` ${root}/${path}\n`, at);
-    // A file that is gone, or a file system that knows no flags.
-    if (found < 0) continue;
-    const letters = said.slice(said.lastIndexOf('\n', found) + 1, found).match(SETTABLE);
-    if (letters) yield [path, letters.join('')];
-    at = found + root.length + path.length + 3;
-  }
+/** Flags of a file as letters of lsattr(1); null: none. @param path absolute, with a NUL behind it */
+export function flagsOf(path: Buffer): string | null {
+  const flags = fileFlags(path);
+  const letters = Object.keys(LETTERS).filter((letter) => (flags & (LETTERS[letter] as number)) !== 0);
+  return letters.join('') || null;
 }
 
 /** Sets flags; `paths` absolute, in latin1. Returns what chattr said against it. */

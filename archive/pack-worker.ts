@@ -1,9 +1,10 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import { MindiError, type MindiErrorOptions, messageOf } from '../contract/error.ts';
-import { openCatalog, record } from './catalog.ts';
-import { flagsOf } from './flags.ts';
-import { type Failure, readMembers, type Visitor } from './members.ts';
+import type { FinishedArchive } from './archive-file.ts';
+import { openCatalog, Rows } from './catalog.ts';
+import { DirectReader } from './direct.ts';
+import type { Failure } from './members.ts';
+import { packUnit } from './pack-unit.ts';
 import { Packer, type PackerOptions } from './packer.ts';
 import type { Unit } from './units.ts';
 import type { NewArchive } from './volumes.ts';
@@ -27,24 +28,29 @@ export type WorkerAnswer =
 /** Bytes between two tellings. */
 const TELL_EVERY = 16 << 20;
 
-async function packUnit(unit: Unit, settings: WorkerSettings, catalog: DatabaseSync): Promise<WorkerAnswer> {
+async function work(unit: Unit, settings: WorkerSettings): Promise<WorkerAnswer> {
+  const complete: FinishedArchive[] = [];
+  const failures: Failure[] = [];
+  let byTar = false;
+  const write = () => rows.write(complete.splice(0), failures.splice(0));
   const packer = new Packer({
     ...settings,
     nextNumber: () => nextNumber(new Int32Array(settings.numbers)),
-    closed: ({ number, size, sha256 }) => tellMain({ kind: 'archive', archive: { number, size, sha256 } }),
+    closed: (archive) => {
+      complete.push(archive);
+      // What tar says of a member it says at its end.
+      if (!byTar) write();
+      const { number, size, sha256 } = archive;
+      tellMain({ kind: 'archive', archive: { number, size, sha256 } });
+    },
   });
+  const seen = counter();
+  const failed = (failure: Failure) => failures.push(failure);
   try {
-    const seen = counter();
-    const visitor: Visitor = {
-      member: async (header, index, window) => {
-        await packer.member(header, window, unit.again[index] === 1, unit.inodes[index] ?? 0);
-        seen.add(header.data);
-      },
-    };
-    const failures = await readMembers(Buffer.from(unit.list), visitor, settings.root);
+    const tools = { packer, reader, rows, root: settings.root, seen: seen.add, failed };
+    failures.push(...(await packUnit(unit, tools, () => (byTar = true))));
     packer.finish();
-    await note(packer, failures, unit, settings.root);
-    record(catalog, packer.finished, packer.packed, failures);
+    write();
     seen.tell();
   } catch (error) {
     packer.abandon();
@@ -79,20 +85,6 @@ function counter() {
   return { add, tell };
 }
 
-/** Writes into the members' rows what tar said of them, and their flags. */
-async function note(packer: Packer, failures: readonly Failure[], { immutable }: Unit, root: string): Promise<void> {
-  if (failures.length === 0 && immutable.length === 0) return;
-  const byPath = new Map(packer.packed.map((packed) => [packed.header.path.toString('latin1'), packed]));
-  for (const { path, trouble } of failures) {
-    const packed = byPath.get(path);
-    if (packed) packed.trouble = trouble;
-  }
-  for await (const [path, flags] of flagsOf(immutable, root)) {
-    const packed = byPath.get(path);
-    if (packed) packed.flags = flags;
-  }
-}
-
 /** Between threads an error loses its class and what it carries. */
 function failed(error: unknown): WorkerAnswer {
   const { code, errcode, hint, where, exitCode } = error as MindiError & { errcode?: number };
@@ -102,8 +94,9 @@ function failed(error: unknown): WorkerAnswer {
 }
 
 const settings = workerData as WorkerSettings;
-const catalog = openCatalog(settings.catalog);
+const rows = new Rows(openCatalog(settings.catalog));
+const reader = new DirectReader(settings.root);
 parentPort?.on('message', async (unit: Unit) => {
-  const answer = await packUnit(unit, settings, catalog).catch(failed);
+  const answer = await work(unit, settings).catch(failed);
   tellMain(answer);
 });

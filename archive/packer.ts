@@ -4,7 +4,7 @@ import { archiveName, sliceName } from '../contract/archive-set.ts';
 import { padded, type TarHeader, writeHeader } from '../contract/tar.ts';
 import { ArchiveFile, type ArchiveFileOptions, type FinishedArchive, FRAME } from './archive-file.ts';
 import { archiveSuffix } from './compression.ts';
-import type { Window } from './window.ts';
+import type { Source } from './window.ts';
 
 export interface PackerOptions extends Omit<ArchiveFileOptions, 'comment'> {
   /** Where archives are written. */
@@ -27,15 +27,12 @@ export interface Piece {
   base?: number | null;
 }
 
-/** A row of the catalog in the making. */
-export interface Packed {
-  header: TarHeader;
-  sha256: Buffer | null;
-  /** One, or several slices. */
-  pieces: Piece[];
-  trouble: string | null;
-  flags: string | null;
-  inode: number;
+/** Where a member is now. */
+export interface Placed extends Piece {
+  /** Of its contents, in hex; null of what has none. */
+  sha256: string | null;
+  /** Of a file that was cut, where its slices are; the first is the place itself. */
+  slices: readonly Piece[] | null;
 }
 
 /** Bytes kept free in an archive for its beginning and its end. */
@@ -44,6 +41,8 @@ const RESERVE = 8192;
 interface Folder {
   path: Buffer;
   headers: Buffer;
+  /** Bytes of its headers and of those of all above it. */
+  above: number;
 }
 
 /** Puts the members of a unit into archives. */
@@ -52,30 +51,39 @@ export class Packer {
   #archive: ArchiveFile | undefined;
   /** The directory last seen and those above it: each archive begins with them. */
   #folders: Folder[] = [];
-  readonly packed: Packed[] = [];
-  readonly finished: FinishedArchive[] = [];
 
   constructor(options: PackerOptions) {
     this.#options = options;
   }
 
-  /** @param again it is in the set already, and here only for this archive. */
-  async member(header: TarHeader, window: Window, again: boolean, inode: number): Promise<void> {
+  /** A member whose bytes may still be on their way. */
+  async member(header: TarHeader, source: Source): Promise<Placed> {
     const length = header.headers + padded(header.data);
-    const pieces: Piece[] = [];
-    const packed = { header, sha256: null as Buffer | null, pieces, trouble: null, flags: null, inode };
-    if (length > this.#options.limit - this.#overhead())
-      packed.sha256 = await this.#slices(header, length, window, pieces);
-    else {
-      const archive = this.#roomFor(header, length);
-      archive.member(length);
-      pieces.push({ archive: archive.number, start: archive.length, length });
-      packed.sha256 =
-        length <= FRAME
-          ? await this.#small(header, length, window, archive)
-          : await this.#big(header, length, window, archive);
+    if (this.isSmall(header)) {
+      if (source.length < length) await source.fill(length);
+      return this.small(header, source);
     }
-    if (!again) this.packed.push(packed);
+    return length > this.#room ? this.#slices(header, length, source) : this.#big(header, length, source);
+  }
+
+  /** Whether a member is not more than a frame. */
+  isSmall({ headers, data }: TarHeader): boolean {
+    const length = headers + padded(data);
+    return length <= FRAME && length <= this.#room;
+  }
+
+  /** A small member whose bytes have come. */
+  small(header: TarHeader, source: Source): Placed {
+    const length = header.headers + padded(header.data);
+    const archive = this.#roomFor(header, length);
+    archive.member(length);
+    const start = archive.length;
+    const bytes = source.take(length);
+    archive.write(bytes);
+    if (header.type === 'directory') this.#enter(header.path, bytes);
+    const sha256 =
+      header.type === 'file' ? hash('sha256', bytes.subarray(header.headers, header.headers + header.data)) : null;
+    return { archive: archive.number, start, length, sha256, slices: null };
   }
 
   /** Ends the last archive. */
@@ -88,50 +96,44 @@ export class Packer {
     this.#archive?.abandon();
   }
 
-  async #small(header: TarHeader, length: number, window: Window, archive: ArchiveFile): Promise<Buffer | null> {
-    if (window.length < length) await window.fill(length);
-    const bytes = window.take(length);
-    archive.write(bytes);
-    if (header.type === 'directory') this.#enter(header.path, bytes);
-    if (header.type !== 'file') return null;
-    return hash('sha256', bytes.subarray(header.headers, header.headers + header.data), 'buffer');
-  }
-
-  async #big(header: TarHeader, length: number, window: Window, archive: ArchiveFile): Promise<Buffer> {
+  async #big(header: TarHeader, length: number, source: Source): Promise<Placed> {
+    const archive = this.#roomFor(header, length);
+    archive.member(length);
+    const start = archive.length;
     const sum = dataSum(header);
-    await pass(window, length, (bytes) => {
+    await pass(source, length, (bytes) => {
       sum.update(bytes);
       archive.write(bytes);
     });
     archive.cut();
-    return sum.digest();
+    return { archive: archive.number, start, length, sha256: sum.digest().toString('hex'), slices: null };
   }
 
   /** All of the member's bytes in slices that are members of their own: joined by cat they are an archive tar reads. */
-  async #slices(header: TarHeader, length: number, window: Window, pieces: Piece[]): Promise<Buffer> {
+  async #slices(header: TarHeader, length: number, source: Source): Promise<Placed> {
     const sum = dataSum(header);
+    const slices: Piece[] = [];
     for (let left = length; left > 0; ) {
       this.#close();
       const archive = this.#open();
-      const name = Buffer.concat([header.path, Buffer.from(sliceName(pieces.length + 1))]);
-      const size = Math.min(left, this.#options.limit - this.#overhead());
-      const headers = writeHeader({ path: name, size });
-      archive.write(headers);
-      pieces.push({ archive: archive.number, start: archive.length, length: size });
+      const name = Buffer.concat([header.path, Buffer.from(sliceName(slices.length + 1))]);
+      const size = Math.min(left, this.#room);
+      archive.write(writeHeader({ path: name, size }));
+      slices.push({ archive: archive.number, start: archive.length, length: size });
       archive.cut();
-      await pass(window, size, (bytes) => {
+      await pass(source, size, (bytes) => {
         sum.update(bytes);
         archive.write(bytes);
       });
       archive.cut();
       left -= size;
     }
-    return sum.digest();
+    return { ...(slices[0] as Piece), sha256: sum.digest().toString('hex'), slices };
   }
 
-  #overhead(): number {
-    const folders = this.#folders.reduce((sum, { headers }) => sum + headers.length, 0);
-    return padded(RESERVE + folders);
+  /** Bytes a member may have. */
+  get #room(): number {
+    return this.#options.limit - padded(RESERVE + (this.#folders.at(-1)?.above ?? 0));
   }
 
   /** A hard link stays with what it is a link to. */
@@ -159,14 +161,14 @@ export class Packer {
   #close(): void {
     if (!this.#archive) return;
     const finished = this.#archive.finish();
-    this.finished.push(finished);
     this.#archive = undefined;
     this.#options.closed(finished);
   }
 
   #enter(path: Buffer, headers: Buffer): void {
     while (this.#folders.length > 0 && !isIn(path, this.#folders.at(-1) as Folder)) this.#folders.pop();
-    this.#folders.push({ path, headers: Buffer.from(headers) });
+    const above = (this.#folders.at(-1)?.above ?? 0) + headers.length;
+    this.#folders.push({ path, headers: Buffer.from(headers), above });
   }
 }
 
@@ -174,11 +176,11 @@ const SLASH = 0x2f;
 const isIn = (path: Buffer, { path: folder }: Folder) =>
   path[folder.length] === SLASH && path.compare(folder, 0, folder.length, 0, folder.length) === 0;
 
-/** Takes `length` bytes out of the window as they come. */
-export async function pass(window: Window, length: number, to: (bytes: Buffer) => void): Promise<void> {
+/** Takes `length` bytes out of the source as they come. */
+export async function pass(source: Source, length: number, to: (bytes: Buffer) => void): Promise<void> {
   for (let left = length; left > 0; ) {
-    if (window.length === 0 && !(await window.fill(1))) throw new Error('the stream ended inside a member');
-    const bytes = window.take(left);
+    if (source.length === 0 && !(await source.fill(1))) throw new Error('the stream ended inside a member');
+    const bytes = source.take(left);
     to(bytes);
     left -= bytes.length;
   }

@@ -5,7 +5,7 @@ import type { Base } from './differential.ts';
 import type { ArchiveSettings } from './settings.ts';
 import type { Found, Tell } from './walk.ts';
 
-/** What one tar process reads and one archive holds. */
+/** What one thread reads at once and one archive holds. */
 export interface Unit {
   /** Paths, each with a NUL behind it. */
   list: Buffer;
@@ -13,8 +13,8 @@ export interface Unit {
   again: Uint8Array;
   /** The last 15 digits of each one's inode: enough to tell two apart, and a number that is exact. */
   inodes: Float64Array;
-  /** Paths of immutable files. */
-  immutable: string[];
+  /** What find says each is, as the number of its letter, where it may be read without tar; else 0. */
+  types: Uint8Array;
 }
 
 /** So that what a unit's members need in memory stays small. */
@@ -120,14 +120,14 @@ interface LinkedFile extends Found {
   kept: string;
 }
 
-const linkRecord = ({ inode, path, size, immutable }: Found, kept: string | null) => {
+const linkRecord = ({ inode, path, size }: Found, kept: string | null) => {
   const [device = '', number = ''] = inode.split(' ');
-  return `${device} ${number.padStart(20, '0')} ${size} ${immutable ? 'I' : '-'} ${kept ?? '-'} ${path}\0`;
+  return `${device} ${number.padStart(20, '0')} ${size} ${kept ?? '-'} ${path}\0`;
 };
 
 function parseLinkRecord(record: string): LinkedFile {
-  const [device = '', number = '', size = '', flag = '', kept = ''] = record.split(' ', 5);
-  const path = record.slice(device.length + number.length + size.length + flag.length + kept.length + 5);
+  const [device = '', number = '', size = '', kept = ''] = record.split(' ', 4);
+  const path = record.slice(device.length + number.length + size.length + kept.length + 4);
   return {
     type: 'f',
     links: 2,
@@ -136,7 +136,6 @@ function parseLinkRecord(record: string): LinkedFile {
     inode: `${device} ${number}`,
     device,
     path,
-    immutable: flag === 'I',
     kept,
   };
 }
@@ -179,12 +178,14 @@ function hasTag(folder: string, tag: string): boolean {
 
 export const inodeOf = ({ inode }: Found) => Number(inode.slice(inode.indexOf(' ') + 1).slice(-15));
 
+const FOLDER = 'd'.charCodeAt(0);
+
 /** Collects the paths of a unit, each after all directories above it. */
 class UnitBuilder {
   #paths: string[] = [];
   #again: number[] = [];
   #inodes: number[] = [];
-  #immutable: string[] = [];
+  #types: number[] = [];
   #bytes = 0;
   #folders = new Set<string>(['.']);
   /** Directories above the included paths: the walk does not find these, and each is in the catalog once. */
@@ -210,16 +211,15 @@ class UnitBuilder {
       this.#folders.add(file.path);
       this.#above.delete(file.path);
     }
-    this.#push(file.path, 0, inodeOf(file));
+    this.#push(file.path, 0, inodeOf(file), file.type === 'd' || file.links === 1 ? file.type.charCodeAt(0) : 0);
     this.#bytes += file.size;
-    if (file.immutable) this.#immutable.push(file.path);
   }
 
   #addAbove(path: string): void {
     for (const folder of ancestors(path)) {
       if (this.#folders.has(folder)) continue;
       this.#folders.add(folder);
-      this.#push(folder, this.#above.delete(folder) ? 0 : 1, 0);
+      this.#push(folder, this.#above.delete(folder) ? 0 : 1, 0, FOLDER);
     }
   }
 
@@ -230,10 +230,11 @@ class UnitBuilder {
 
   /** Of a differential set: directories above the included paths stand in it whatever changed below them. */
   addRemaining(): void {
-    for (const folder of this.#above) this.#push(folder, 0, 0);
+    for (const folder of this.#above) this.#push(folder, 0, 0, FOLDER);
   }
 
-  #push(path: string, again: number, inode: number): void {
+  #push(path: string, again: number, inode: number, type: number): void {
+    this.#types.push(type);
     this.#paths.push(path);
     this.#inodes.push(inode);
     this.#again.push(again);
@@ -244,12 +245,12 @@ class UnitBuilder {
       list: Buffer.from(`${this.#paths.join('\0')}\0`, 'latin1'),
       again: Uint8Array.from(this.#again),
       inodes: Float64Array.from(this.#inodes),
-      immutable: this.#immutable,
+      types: Uint8Array.from(this.#types),
     };
     this.#paths = [];
     this.#again = [];
     this.#inodes = [];
-    this.#immutable = [];
+    this.#types = [];
     this.#bytes = 0;
     this.#folders = new Set(['.']);
     return unit;

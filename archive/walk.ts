@@ -23,8 +23,6 @@ export interface Found {
   device: string;
   /** Without `/` in front; latin1, a character for each byte. */
   path: string;
-  /** A flag of the file system forbids even root to write to it. */
-  immutable: boolean;
 }
 
 /** Somebody to tell of what is not in the set as it should be. Paths as in `Found`. */
@@ -33,7 +31,6 @@ export type Tell = (path: string, trouble: Trouble, detail?: string) => void;
 /** Type, links, bytes, blocks of 512 bytes, device, inode and path; with times before the path. */
 const FORMAT = '%y %n %s %b %D %i %p\\0';
 const FORMAT_WITH_TIMES = '%y %n %s %b %D %i %T@ %C@ %p\\0';
-const IMMUTABLE = 'I';
 
 /** How a walk goes. */
 export interface WalkOptions {
@@ -98,10 +95,8 @@ function findArguments(
   { starts, binds }: Roots,
   { own, from, times }: WalkOptions,
 ): string[] {
-  const { root, flags } = from;
+  const { root } = from;
   const print = ['-printf', times ? FORMAT_WITH_TIMES : FORMAT];
-  // access(2) says of an immutable file, to root and only to root, that it cannot be written to.
-  const flagged = ['(', '!', '-type', 'l', '!', '-writable', '-printf', IMMUTABLE, ',', ...print, ')'];
   const left = leftOut(settings, own, root);
   const whole = binds.flatMap((path) => ['-path', escaped(root + path), '-prune', ...print, '-o']);
   return [
@@ -113,7 +108,7 @@ function findArguments(
     '-prune',
     '-o',
     ...whole,
-    ...(process.getuid?.() === 0 && flags ? flagged : print),
+    ...print,
   ];
 }
 
@@ -135,9 +130,8 @@ const HEADERS = 1536;
 
 /** @param prefix letters in front of the path that are not its own */
 function parseFound(record: string, prefix: number, withTimes: boolean): Found {
-  const immutable = record.startsWith(IMMUTABLE);
-  const type = record[immutable ? 1 : 0] as string;
-  const links = record.indexOf(' ', immutable ? 3 : 2);
+  const type = record[0] as string;
+  const links = record.indexOf(' ', 2);
   const size = record.indexOf(' ', links + 1);
   const blocks = record.indexOf(' ', size + 1);
   const device = record.indexOf(' ', blocks + 1);
@@ -148,14 +142,13 @@ function parseFound(record: string, prefix: number, withTimes: boolean): Found {
   const stored = bytes > 1 << 20 ? Math.min(bytes, 512 * Number(record.slice(size + 1, blocks))) : bytes;
   return {
     type,
-    links: Number(record.slice(immutable ? 3 : 2, links)),
+    links: Number(record.slice(2, links)),
     size: HEADERS + 512 * Math.ceil(stored / 512),
     inode: record.slice(blocks + 1, inode),
     device: record.slice(blocks + 1, device),
     path: relativePath(record, times + 1 + prefix),
     bytes,
     ...(withTimes ? { times: record.slice(inode + 1, times) } : {}),
-    immutable,
   };
 }
 

@@ -1,7 +1,40 @@
 import type { Readable } from 'node:stream';
 
+/** Bytes of members, one after the other. */
+export interface Source {
+  /** How many have come and are not taken yet. */
+  readonly length: number;
+  /** Gets more until there are `length`; false when there will not be as many. */
+  fill(length: number): boolean | Promise<boolean>;
+  /** Up to `length` bytes; they are good until the next `fill`. */
+  take(length: number): Buffer;
+}
+
+/** Bytes that are all there. */
+export class Bytes implements Source {
+  #left: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#left = bytes;
+  }
+
+  get length(): number {
+    return this.#left.length;
+  }
+
+  fill(length: number): boolean {
+    return this.length >= length;
+  }
+
+  take(length: number): Buffer {
+    const taken = this.#left.subarray(0, length);
+    this.#left = this.#left.subarray(length);
+    return taken;
+  }
+}
+
 /** The bytes of a stream that have come and are not taken yet, in one piece. */
-export class Window {
+export class Window implements Source {
   bytes: Buffer;
   /** Where the bytes not taken begin and end. */
   start = 0;
@@ -23,7 +56,6 @@ export class Window {
     return this.end - this.start;
   }
 
-  /** Waits for `length` bytes; false when the stream ends before. */
   async fill(length: number): Promise<boolean> {
     while (this.length < length) {
       const { done, value } = (await this.#source?.next()) ?? { done: true };
@@ -34,7 +66,6 @@ export class Window {
     return true;
   }
 
-  /** Up to `length` bytes; they are good until the next `fill`. */
   take(length: number): Buffer {
     const taken = this.bytes.subarray(this.start, Math.min(this.start + length, this.end));
     this.start += taken.length;

@@ -2,8 +2,6 @@
 export interface ReadFrom {
   /** Stands in front of every path: a directory that shows the machine. */
   root: string;
-  /** Whether access(2) tells immutable files there; where nothing can be written it says so of all. */
-  flags: boolean;
   /** ISO 8601: right before the snapshots were taken. None: when the set was begun. */
   at?: string;
   /** Of each file system, by where it is mounted, how it is read. */
@@ -12,4 +10,4 @@ export interface ReadFrom {
   check?: () => Promise<void>;
 }
 
-export const LIVE: ReadFrom = { root: '', flags: true };
+export const LIVE: ReadFrom = { root: '' };

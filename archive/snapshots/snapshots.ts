@@ -113,7 +113,6 @@ async function taken(plans: readonly Plan[], mark: string, note: (text: string) 
     return {
       from: {
         root: space.root,
-        flags: !snapshots.some(({ readOnly }) => readOnly),
         at,
         told: told(plans, snapshots),
         check: () => check(snapshots),
