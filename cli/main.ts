@@ -19,6 +19,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./repair.ts')).repairCommand(),
   async () => (await import('./prune.ts')).pruneCommand(),
   async () => (await import('./check.ts')).checkCommand(),
+  async () => (await import('./units.ts')).unitsCommand(),
   async () => (await import('./classic/command.ts')).mondoarchiveCommand(),
   async () => (await import('./serve.ts')).serveCommand(),
   async () => (await import('./inspect.ts')).inspectCommand(),
