@@ -26,13 +26,16 @@ export function archiveCommand(): Command {
       'after',
       `
 Each run writes a set of its own: a directory of volumes, named after the profile and numbered; until it is whole its
-name ends in .incomplete. Sets that are there are not touched. The README on each volume tells how to restore it by hand.
+name ends in .incomplete. Sets that are there stay, unless archive.keep says how many do. The README on each volume tells
+how to restore it by hand. archive.before and archive.after name programs that run around it, archive.consistency says
+whether files are read from snapshots. A second run at the same place ends with 1 at once, or waits by --wait.
 
 Exit status: 0; 1 when something could not be read or the target is full; 2 when the profile is wrong.
 
 Examples:
   printf 'name: srv\\narchive: { include: [/srv], to: { directory: /bkp }, volume: 700MiB }\\n' > srv.yaml
   mindi archive srv.yaml
+  mindi archive srv.yaml --since last
   mindi verify /bkp
   mindi list /bkp --find '*.conf'
   mindi extract /bkp /srv/www/index.html --to /tmp/restored`,
