@@ -126,7 +126,7 @@ describe('btrfs', () => {
       rmSync(`${work}/killed`, { recursive: true });
       mkdirSync(`${work}/killed`);
     },
-    60_000,
+    120_000,
   );
 });
 
