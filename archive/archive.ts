@@ -56,7 +56,7 @@ export interface ArchiveOptions {
   /** With media the first volume boots. */
   profile?: Profile;
   /** Asks the person at the terminal; without it nobody is there. */
-  ask?: (question: string) => Promise<string>;
+  ask?: ((question: string) => Promise<string>) | undefined;
   /** The machine as it is when nothing is said. */
   from?: ReadFrom;
   /** What it has is not archived again: the set refers to it. */

@@ -123,7 +123,7 @@ export class Volumes {
 
   #fits({ size }: VolumeFile): boolean {
     const { target, volume, parity } = this.#options;
-    const limit = volumeLimit(volume, this.#count);
+    const limit = volumeLimit(volume, this.#count) ?? target.capacity ?? null;
     const used = this.#used + size + RESERVE_FOR_FILE;
     return limit === null || used + parityBytes(used, parity) <= limit - target.overhead(this.#count);
   }

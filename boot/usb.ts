@@ -58,6 +58,24 @@ export async function makeUsb(parts: MediumParts, options: UsbOptions): Promise<
   });
 }
 
+/**
+ * Writes an image for a stick that starts nothing: one FAT32 partition as big as the files need.
+ * @param parts `out`, `volumeId`, `epoch` and `id` as of every medium
+ */
+export async function makeDataStick(files: Map<string, Source>, parts: DataParts): Promise<void> {
+  const disk = await planDisk(files, { size: null, table: 'mbr' }, parts.out);
+  await writeMedium(parts.out, async (temporary) => {
+    await writeFile(temporary, '');
+    await truncate(temporary, disk.sectors * SECTOR);
+    await format(temporary, disk, parts);
+    await makeFolders(fatOf(temporary, disk), files, parts.epoch);
+    await writeFiles(fatOf(temporary, disk), files, parts.epoch);
+    await writeMbr(temporary, disk, parts.id, Buffer.alloc(0));
+  });
+}
+
+type DataParts = Pick<MediumParts, 'out' | 'volumeId' | 'epoch' | 'id'>;
+
 type UsbLoaders = Loaders<(typeof LOADER_FILES)[number]>;
 
 /** Everything on the medium but what syslinux's installer adds, by path. */
@@ -94,7 +112,7 @@ async function planDisk(files: Map<string, Source>, { size, table }: UsbOptions,
 
 const fatOf = (image: string, { fat }: DiskLayout): Fat => ({ image, offset: fat.start * SECTOR });
 
-async function format(image: string, disk: DiskLayout, { id, epoch, volumeId }: MediumParts): Promise<void> {
+async function format(image: string, disk: DiskLayout, { id, epoch, volumeId }: Omit<DataParts, 'out'>): Promise<void> {
   const { start, sectors, clusterSectors } = disk.fat;
   const { heads, sectorsPerTrack } = GEOMETRY;
   const size = ['-F', '-c', clusterSectors, '-T', sectors, '-h', heads, '-s', sectorsPerTrack, '-H', start].map(String);
@@ -129,21 +147,29 @@ async function installedSums(image: string, disk: DiskLayout): Promise<Sums> {
   return sums;
 }
 
+/** @param code what the BIOS starts; empty: nothing */
+async function writeMbr(image: string, { fat }: DiskLayout, id: string, code: Buffer): Promise<void> {
+  const partition = { active: code.length > 0, type: TYPE_FAT32, start: fat.start, sectors: fat.sectors };
+  const file = await open(image, 'r+');
+  try {
+    await file.write(mbr(code, id, [partition], GEOMETRY), 0, SECTOR, 0);
+  } finally {
+    await file.close();
+  }
+}
+
 /** The partition table, and the code that leads from it to the partition. */
 async function writeTables(
   image: string,
-  { sectors, fat }: DiskLayout,
+  disk: DiskLayout,
   table: PartitionTable,
   id: string,
   loaders: UsbLoaders,
 ): Promise<void> {
+  if (table === 'mbr') return writeMbr(image, disk, id, await readFile(loaders.diskMbr));
+  const { sectors, fat } = disk;
   const file = await open(image, 'r+');
   try {
-    if (table === 'mbr') {
-      const partition = { active: true, type: TYPE_FAT32, start: fat.start, sectors: fat.sectors };
-      await file.write(mbr(await readFile(loaders.diskMbr), id, [partition], GEOMETRY), 0, SECTOR, 0);
-      return;
-    }
     const whole = { active: false, type: TYPE_GPT, start: 1, sectors: sectors - 1 };
     const partition = { name: 'mindi', start: fat.start, sectors: fat.sectors, attributes: GPT_LEGACY_BOOT };
     const { head, tail } = gpt(id, sectors, [partition]);

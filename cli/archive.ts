@@ -4,6 +4,7 @@ import type { RunResult } from '../archive/run/run.ts';
 import { parseSpan } from '../builder/profile/size.ts';
 import { TROUBLES, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
+import { askAtTerminal } from './ask.ts';
 import { answer, answerJson, size, table } from './output.ts';
 import { showing } from './progress.ts';
 
@@ -72,27 +73,20 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   }
   const said = archiveSettings(profile);
   const settings = { ...said, verify: options.verify ?? said.verify };
-  const person = process.stdin.isTTY ? { ask } : {};
   const started = performance.now();
   const result = await showing(TITLES, (teller) =>
-    archiveRun(settings, runSettings(profile), { wait, since: options.since ?? null, profile, ...person }, teller),
+    archiveRun(
+      settings,
+      runSettings(profile),
+      { wait, since: options.since ?? null, profile, ask: askAtTerminal() },
+      teller,
+    ),
   );
   const seconds = (performance.now() - started) / 1000;
   if (options.json) answerJson({ ...result, seconds });
   else answer(summary(result, seconds));
   if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing) || result.problems.length > 0)
     process.exitCode = 1;
-}
-
-/** A question about a disc, a tape or a stick: stdout is data. */
-async function ask(question: string): Promise<string> {
-  const { createInterface } = await import('node:readline/promises');
-  const line = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await line.question(`\n${question} `);
-  } finally {
-    line.close();
-  }
 }
 
 /** Minutes. */

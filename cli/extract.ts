@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { type KeyOptions, keysOf, withKeys } from './keys.ts';
+import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
 import { answer, answerJson, size, talk } from './output.ts';
 import { showing } from './progress.ts';
 
@@ -46,7 +46,7 @@ Examples:
       import('../archive/set.ts'),
       import('../archive/extract.ts'),
     ]);
-    await using set = await openSet(path, keysOf(options), { credentials: options.credentials });
+    await using set = await openSet(path, keysOf(options), placeOptions(options));
     const call = { paths, to: resolve(options.to), overwrite: options.overwrite === true, own: options.own === true };
     const result = await showing({ read: `restoring to ${call.to}` }, async ({ step, progress }) => {
       step('read');

@@ -2,6 +2,7 @@ import { isCancel, password } from '@clack/prompts';
 import type { Command } from 'commander';
 import type { Keys } from '../archive/encryption/keys.ts';
 import { MindiError } from '../contract/error.ts';
+import { askAtTerminal } from './ask.ts';
 
 /** What commands that read sets take for servers and for encrypted sets. */
 export interface KeyOptions {
@@ -22,6 +23,9 @@ export function withKeys(command: Command): Command {
 export function keysOf({ identity = [], passphraseFile }: KeyOptions): Keys {
   return { identities: identity, passphraseFile, ask: process.stdin.isTTY ? ask : undefined };
 }
+
+/** Where sets are read from: servers may want a password, drives another disc or tape. */
+export const placeOptions = ({ credentials }: KeyOptions) => ({ credentials, ask: askAtTerminal() });
 
 async function ask(what: string): Promise<string> {
   // stdout is data.

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { MemberRow } from '../archive/selection.ts';
-import { type KeyOptions, keysOf, withKeys } from './keys.ts';
+import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
 import { answer, answerJson } from './output.ts';
 
 interface Options extends KeyOptions {
@@ -44,7 +44,7 @@ async function list(path: string, options: Options): Promise<void> {
     import('../archive/set.ts'),
     import('../archive/selection.ts'),
   ]);
-  await using set = await openSet(path, keysOf(options), { credentials: options.credentials, withBases: false });
+  await using set = await openSet(path, keysOf(options), { ...placeOptions(options), withBases: false });
   if (options.troubles) {
     const found = [...troublesOf(set.catalog)];
     const told = found.map(({ path: of, trouble, detail }) => ({ path: shownPath(of), trouble, detail }));

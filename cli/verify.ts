@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { VolumeParity } from '../archive/parity/state.ts';
-import { type KeyOptions, keysOf, withKeys } from './keys.ts';
+import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
 import { answer, answerJson, size, talk } from './output.ts';
 import { showing } from './progress.ts';
 
@@ -43,7 +43,7 @@ export async function runVerify(path: string, options: Options): Promise<void> {
   const { isSealed } = await import('../archive/sums.ts');
   const keyless = options.identity === undefined && options.passphraseFile === undefined;
   if (keyless && isSealed(path)) return runSums(path, options);
-  await using set = await openSet(path, keysOf(options), { credentials: options.credentials });
+  await using set = await openSet(path, keysOf(options), placeOptions(options));
   const titles = { sums: `comparing ${set.folder} with its sums`, live: 'comparing it with this machine' };
   const { result, differences } = await showing(titles, async ({ step, progress }) => {
     step('sums');

@@ -7,6 +7,7 @@ import { openPlace, placeAddress } from '../places/place.ts';
 import { isStore } from '../stores/open.ts';
 import { openDrive } from '../tape/drive.ts';
 import { type Ask, driveSource } from './drive.ts';
+import { fatVolume } from './fat.ts';
 import { folderVolume } from './folder.ts';
 import { isoVolume } from './iso.ts';
 import type { SetSource, VolumeSource } from './source.ts';
@@ -108,13 +109,16 @@ function discs(device: string, ask: Ask | undefined): Promise<SetSource> {
     {
       name: device,
       thing: 'disc',
-      look: () => isoVolume(device, `the disc in ${device}`).catch(() => null),
+      look: () => volumeOn(device).catch(() => null),
       letGo: async () => void (await run('eject', [device], { package: 'eject' }).catch(() => {})),
       close: async () => {},
     },
     ask,
   );
 }
+
+/** A disc, or a stick in a drive's place. */
+const volumeOn = async (device: string) => (await isoVolume(device)) ?? fatVolume(device);
 
 function tapes(device: string, ask: Ask | undefined): Promise<SetSource> {
   const drive = openDrive(device);

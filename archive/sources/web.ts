@@ -10,9 +10,8 @@ import { type SetSource, type VolumeSource, volumeOf } from './source.ts';
 const MOST = 100_000;
 
 /** A set on a server that gives files one by one: the address of the set, of one of its volumes, or of what holds sets. */
-export async function webSource(text: string, credentials: string | undefined): Promise<SetSource | undefined> {
+export async function webSource(text: string, credentials: string | undefined): Promise<SetSource> {
   const store = await openStore(text, credentials);
-  if (!store) return undefined;
   const volumes = (await volumesOf(store, '')) ?? (await newestVolumes(store));
   if (volumes) return { name: store.name, volumes, [Symbol.asyncDispose]: async () => {} };
   throw new MindiError('there is no set', {

@@ -14,6 +14,7 @@ export interface StagedVolume {
 
 interface Staging extends Pick<Target, 'set' | 'work' | 'catalog' | 'own' | 'staged' | 'finish'> {
   overhead?: Target['overhead'];
+  capacity?: number | null;
   /** Brings it to where it belongs, while the next one fills. */
   deliver: (volume: StagedVolume) => Promise<void>;
   dispose: () => Promise<void>;

@@ -28,6 +28,8 @@ export interface Target extends AsyncDisposable {
   readonly own: { mine: readonly string[]; others: readonly string[] };
   /** Every archive lies there until its volume is full: so many are packed as there is room for, and no more. */
   readonly staged: boolean;
+  /** Bytes of a medium, where archive.volume does not say; null: it is known when it is full. */
+  readonly capacity?: number | null;
   /** Bytes of that volume that are not for files: what boots, what a file system takes. */
   overhead(number: number): number;
   begin(volume: Volume): Promise<void>;

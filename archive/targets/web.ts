@@ -9,13 +9,9 @@ import { scratchFolder } from './scratch.ts';
 import type { Target, TargetContext } from './target.ts';
 
 /** A server that takes files one by one: each archive goes there as soon as it is finished. */
-export async function webTarget(
-  to: { url: string; credentials?: string },
-  context: TargetContext,
-): Promise<Target | undefined> {
+export async function webTarget(to: { url: string; credentials?: string }, context: TargetContext): Promise<Target> {
   const { settings } = context;
   const store = await openStore(to.url, to.credentials);
-  if (!store) return undefined;
   const set = await nextSet(store, settings.name);
   const scratch = await scratchFolder(context);
   let folder = '';

@@ -35,6 +35,9 @@ const to = Type.Union(
     Type.Object(
       {
         usb: text('each volume is a stick or disk that is written over: /dev/sdb'),
+        force: Type.Optional(
+          Type.Boolean({ description: 'also one that does not say it is removable: many USB disks' }),
+        ),
         serial: Type.Optional(
           Type.Array(text('the serial number of a stick'), {
             minItems: 1,

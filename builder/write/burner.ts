@@ -42,6 +42,7 @@ export function parseDisc(text: string): Disc {
 
 /**
  * Burns an image as the disc's only session, blanking it first when it has to be.
+ * @param speed in the disc's own unit, 8 for 8x; undefined: the fastest
  * @throws MindiError `disc.failed`
  */
 export async function burn(
@@ -49,8 +50,10 @@ export async function burn(
   image: string,
   blank: boolean,
   progress: (done: number, total: number) => void,
+  speed?: number,
 ): Promise<void> {
-  const args = ['-as', 'cdrecord', '-v', `dev=${drive}`, ...(blank ? ['blank=as_needed'] : []), image];
+  const how = [...(speed === undefined ? [] : [`speed=${speed}`]), ...(blank ? ['blank=as_needed'] : [])];
+  const args = ['-as', 'cdrecord', '-v', `dev=${drive}`, ...how, image];
   const onLine = (line: string) => {
     const [, done, total] = PROGRESS.exec(line) ?? [];
     if (total) progress(Number(done) * MB, Number(total) * MB);

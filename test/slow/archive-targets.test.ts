@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +19,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { extract } from '../../archive/extract.ts';
 import { openSet } from '../../archive/set.ts';
+import { discProblem } from '../../archive/targets/burner.ts';
 import { verifySet } from '../../archive/verify.ts';
 import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 import { S3_KEY, serveS3 } from '../s3-server.ts';
@@ -160,5 +171,68 @@ describe('S3', () => {
   test('a file of credentials that others may read is refused', async () => {
     chmodSync(credentials(), 0o644);
     await expect(archiveTree(tree, '', { to: to(1), scratch: scratch() })).rejects.toThrow('others may read this file');
+  });
+});
+
+describe('discs and sticks', () => {
+  /** Somebody who answers, and what was asked. */
+  const person = (answer: (question: string) => string) => {
+    const asked: string[] = [];
+    const ask = async (question: string) => {
+      asked.push(question);
+      return answer(question);
+    };
+    return { asked, ask };
+  };
+
+  test('a burner, here a file in place of one: each disc is asked for, and read back', async () => {
+    const [drive, kept] = [join(work, 'disc'), join(work, 'discs')];
+    mkdirSync(kept);
+    writeFileSync(drive, '');
+    // Who changes discs takes the burned one out, and puts in an empty one.
+    const { asked, ask } = person((question) => {
+      const [, number = ''] = /disc (\d+)/.exec(question) ?? [];
+      renameSync(drive, join(kept, `tree-${Number(number) - 1}.iso`));
+      writeFileSync(drive, '');
+      return '';
+    });
+    const to = { burner: `stdio:${drive}`, speed: 8 };
+    const settings = { to, scratch: scratch(), volume: [5 << 20], verify: true };
+    const { volumes } = await archiveTree(tree, '', settings, { ask });
+    expect(asked.length).toBe(volumes - 1);
+    expect(asked[0]).toBe(`Put disc 2 into stdio:${drive} and press Enter (or type stop):`);
+    renameSync(drive, join(kept, `tree-${volumes}.iso`));
+    await using set = await openSet(kept);
+    expect(await verifySet(set, () => {})).toMatchObject({ problems: [], damaged: [] });
+  });
+
+  test('a disc that is too small or written already is not burned', () => {
+    const disc = { kind: 'CD-R', state: 'blank', rewritable: false, room: 1000 } as const;
+    expect(discProblem(disc, 1000, false)).toBe(null);
+    expect(discProblem(disc, 1001, false)).toMatch('needs 1001 bytes, and the disc has room for 1000');
+    expect(discProblem({ ...disc, state: 'written' }, 1, true)).toBe('the CD-R is written already');
+    const rewritable = { ...disc, state: 'written', rewritable: true } as const;
+    expect(discProblem(rewritable, 1, false)).toMatch('wipe: true');
+    expect(discProblem(rewritable, 1, true)).toBe(null);
+  });
+
+  test('a stick is written over only after its serial number was typed, or stands in the profile', async () => {
+    const file = join(work, 'stick');
+    writeFileSync(file, '');
+    truncateSync(file, 128 << 20);
+    const usb = execFileSync('losetup', ['--find', '--show', file]).toString().trim();
+    try {
+      const settings = { scratch: scratch(), verify: true };
+      await expect(archiveTree(tree, '', { ...settings, to: { usb } })).rejects.toThrow(/nobody is there to answer/);
+      const { asked, ask } = person((question) => (/serial number (\S+) to/.exec(question) ? 'wrong' : ''));
+      const wrong = archiveTree(tree, '', { ...settings, to: { usb, force: true } }, { ask });
+      await expect(wrong).rejects.toThrow('not wrong; nothing was written');
+      const [, serial = ''] = /serial number (\S+) to/.exec(asked.at(-1) ?? '') ?? [];
+      await archiveTree(tree, '', { ...settings, to: { usb, force: true, serial: [serial] } });
+      await using set = await openSet(usb);
+      expect(await verifySet(set, () => {})).toMatchObject({ problems: [], damaged: [] });
+    } finally {
+      execFileSync('losetup', ['--detach', usb]);
+    }
   });
 });
