@@ -16,10 +16,16 @@ export function shown(file: string): string {
  * Reads a small UTF-8 text file that a person wrote.
  * @param kind what it is, `profile` or `driver set`: used in messages and, dashed, in error codes.
  * @param name how the file is called in messages.
+ * @param mostBytes what is larger is refused
  * @throws MindiError `KIND.not-found`, `.not-a-file`, `.unreadable`, `.too-big`, `.binary` or `.not-utf8`.
  */
-export async function readText(file: string, kind: string, name: string = shown(file)): Promise<string> {
-  const bytes = await readBytes(file, kind, name);
+export async function readText(
+  file: string,
+  kind: string,
+  name: string = shown(file),
+  mostBytes: number = MOST_BYTES,
+): Promise<string> {
+  const bytes = await readBytes(file, kind, name, mostBytes);
   const hint = `A ${kind} is a YAML text file in UTF-8.`;
   if (bytes.includes(0) && !isUtf16(bytes))
     throw problem(kind, 'binary', name, `this is a binary file, not a ${kind}`, hint);
@@ -34,7 +40,7 @@ export async function readText(file: string, kind: string, name: string = shown(
   return new TextDecoder().decode(bytes);
 }
 
-async function readBytes(file: string, kind: string, name: string): Promise<Buffer> {
+async function readBytes(file: string, kind: string, name: string, mostBytes: number): Promise<Buffer> {
   try {
     // Asked before it is opened: a pipe without a writer would never open, a device never end.
     const facts = await stat(file);
@@ -42,14 +48,8 @@ async function readBytes(file: string, kind: string, name: string): Promise<Buff
       throw problem(kind, 'not-a-file', name, `this is a directory, not a ${kind}`, `Name the ${kind} file in it.`);
     if (!facts.isFile())
       throw problem(kind, 'not-a-file', name, 'this is no regular file', `Write the ${kind} to a file.`);
-    if (facts.size > MOST_BYTES)
-      throw problem(
-        kind,
-        'too-big',
-        name,
-        `larger than ${MOST_BYTES / 1024} KiB`,
-        `No ${kind} is; is it another file?`,
-      );
+    if (facts.size > mostBytes)
+      throw problem(kind, 'too-big', name, `larger than ${mostBytes / 1024} KiB`, `No ${kind} is; is it another file?`);
     return await readFile(file);
   } catch (error) {
     throw error instanceof MindiError ? error : unreadable(name, kind, error);

@@ -28,14 +28,30 @@ export interface Located {
 const MOST_VALUES = 20_000;
 const DEEPEST = 32;
 
+/** For a kind of file that may be larger than settings are. */
+export interface YamlLimits {
+  bytes: number;
+  values: number;
+}
+
 /**
  * Reads a YAML file whose top level is `key: value` lines. YAML 1.2's core values; no tags, no second document.
  * @param kind what it is, `profile` or `driver set`: used in messages and, dashed, in error codes.
  * @param name how the file is called in places
  * @throws MindiError with every syntax problem at its file:line:column, or why the file could not be read.
  */
-export async function readYaml(file: string, kind: string, name: string = shown(file)): Promise<Located> {
-  return new Reader(await readText(file, kind, name), name, kind).read();
+export async function readYaml(
+  file: string,
+  kind: string,
+  name: string = shown(file),
+  limits?: YamlLimits,
+): Promise<Located> {
+  return parseYaml(await readText(file, kind, name, limits?.bytes), kind, name, limits?.values);
+}
+
+/** The same of a text. */
+export function parseYaml(text: string, kind: string, name: string, mostValues: number = MOST_VALUES): Located {
+  return new Reader(text, name, kind, mostValues).read();
 }
 
 /** Plain JavaScript values of a located tree. */
@@ -77,12 +93,14 @@ class Reader {
   readonly #file: string;
   readonly #kind: string;
   readonly #code: string;
+  readonly #mostValues: number;
   readonly #lines = new LineCounter();
   readonly #anchors = new Map<string, Located>();
   readonly #problems: MindiError[] = [];
 
-  constructor(text: string, file: string, kind: string) {
+  constructor(text: string, file: string, kind: string, mostValues: number) {
     this.#text = text;
+    this.#mostValues = mostValues;
     this.#file = file;
     this.#kind = kind;
     this.#code = kind.replaceAll(' ', '-');
@@ -152,11 +170,11 @@ class Reader {
   #child(parent: Located, node: unknown, key: string | undefined, depth: number): Located {
     const child = this.#node(node as Node | null, key, depth + 1);
     parent.count += child.count;
-    if (parent.count <= MOST_VALUES) return child;
+    if (parent.count <= this.#mostValues) return child;
     this.#fail(
       'too-big',
       this.#file,
-      `more than ${MOST_VALUES} values`,
+      `more than ${this.#mostValues} values`,
       'Aliases (*name) count as what they stand for.',
     );
     throw this.#everything();
