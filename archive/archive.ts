@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { hashFile } from '../builder/cache.ts';
-import { parseMountinfo } from '../builder/mountlist/mounts.ts';
+import { parseMountinfo } from '../contract/mounts.ts';
 import type { Profile } from '../builder/profile/load.ts';
 import { CATALOG, SEALED_CATALOG, type Trouble } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';

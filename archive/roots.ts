@@ -1,4 +1,4 @@
-import { isBind, type Mount } from '../builder/mountlist/mounts.ts';
+import { isBind, type Mount } from '../contract/mounts.ts';
 import type { ArchiveSettings } from './settings.ts';
 
 /** Where the walk begins and what it does not enter. */

@@ -32,7 +32,7 @@ export async function archiveByEngine(profile: Profile, options: ArchiveOptions)
     import('../archive/engines/settings.ts'),
     import('../archive/engines/run.ts'),
     import('../archive/run/settings.ts'),
-    import('../builder/mountlist/mounts.ts'),
+    import('../contract/mounts.ts'),
     import('node:fs/promises'),
   ]);
   const mounts = parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));

@@ -29,6 +29,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./coverage.ts')).coverageCommand(),
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
+  async () => (await import('./layout.ts')).layoutCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),
   async () => (await import('./new.ts')).newCommand(),
   async () => (await import('./schema.ts')).schemaCommand(),

@@ -41,7 +41,8 @@ export function layoutOf(seed: number): Layout {
   for (let n = 0; n < disks; n += 1) addDisk(making, `sd${String.fromCharCode(97 + n)}`);
   const layers = roll(8);
   for (let n = 0; n < layers && making.free.length > 0; n += 1) pick(roll, LAYERS)(making);
-  for (const [n, device] of making.free.entries()) if (roll(5) > 0 && device.size >= 4 * MIB) addFilesystem(making, device, n);
+  for (const [n, device] of making.free.entries())
+    if (roll(5) > 0 && device.size >= 4 * MIB) addFilesystem(making, device, n);
   return making.layout;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { type Mount, parseMountinfo } from '../../builder/mountlist/mounts.ts';
+import { type Mount, parseMountinfo } from '../../contract/mounts.ts';
 import { isBelow } from '../roots.ts';
 
 /** Where the rescue system mounts its restore source. */

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import type { Mount } from '../../builder/mountlist/mounts.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import type { Profile } from '../../builder/profile/load.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import type { EngineName, SnapshotRecord } from '../../contract/snapshot.ts';

@@ -1,4 +1,4 @@
-import type { Mount } from '../../builder/mountlist/mounts.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import type { Profile } from '../../builder/profile/load.ts';
 import { parseSize, parseSpan } from '../../builder/profile/size.ts';
 import { chooseRoots } from '../roots.ts';

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordMachine } from '../../builder/drift/record.ts';
-import { parseMountinfo } from '../../builder/mountlist/mounts.ts';
+import { parseMountinfo } from '../../contract/mounts.ts';
 import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
 import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
 import { storageProblem } from '../failures.ts';

@@ -1,4 +1,4 @@
-import type { Mount } from '../../builder/mountlist/mounts.ts';
+import type { Mount } from '../../contract/mounts.ts';
 
 /** What the names of all our snapshots begin with, for whoever finds one. */
 export const SNAPSHOT_NAME = 'mindi-snapshot-';

@@ -1,4 +1,4 @@
-import type { Mount } from '../../builder/mountlist/mounts.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import { run, runSync } from '../../builder/run.ts';
 import { scratch } from '../../builder/scratch.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';

@@ -1,4 +1,13 @@
 import {
+  type FstabLine,
+  isBind,
+  type Mount,
+  parseFstab,
+  parseMountinfo,
+  parseSwapDevices,
+  parseSwapFiles,
+} from '../../contract/mounts.ts';
+import {
   type BlockDevice,
   type LogicalVolume,
   type MdArray,
@@ -10,15 +19,6 @@ import {
   parsePvs,
 } from './devices.ts';
 import type { HostFacts } from './facts.ts';
-import {
-  type FstabLine,
-  isBind,
-  type Mount,
-  parseFstab,
-  parseMountinfo,
-  parseSwapDevices,
-  parseSwapFiles,
-} from './mounts.ts';
 
 /** The facts, understood: every name in them can be followed to its device. */
 export interface Host {

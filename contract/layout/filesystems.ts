@@ -1,7 +1,7 @@
 /** Which fields say something of which file system, beside type, uuid, label and mounts. */
 const EXT = [
   ...['blockSize', 'inodeSize', 'inodes', 'features', 'reservedBlocks', 'journalSize', 'stride', 'stripeWidth'],
-  'mountDefaults',
+  ...['mountDefaults', 'clusterSize'],
 ];
 const FIELDS: Record<string, readonly string[]> = {
   ext2: EXT,
@@ -34,3 +34,9 @@ const COMMON = ['type', 'uuid', 'label', 'mounts'];
 export function strangeFields(type: string, fields: readonly string[]): string[] {
   return fields.filter((field) => !COMMON.includes(field) && !FIELDS[type]?.includes(field));
 }
+
+/** What mkfs.xfs turns on and off by these names, and by which of its options. */
+export const XFS_FEATURES: Readonly<Record<string, '-m' | '-i'>> = {
+  ...{ crc: '-m', finobt: '-m', rmapbt: '-m', reflink: '-m', bigtime: '-m', inobtcount: '-m' },
+  ...{ sparse: '-i', nrext64: '-i' },
+};

@@ -77,7 +77,7 @@ export function orderOf(layout: Layout): Ordered {
   for (const [node, all] of needs) {
     const known = [...new Set(all)].filter((one) => needs.has(one));
     left.set(node, known.length);
-    for (const one of known) above.set(one, [...(above.get(one) ?? []), node]);
+    for (const one of known) above.get(one)?.push(node) ?? above.set(one, [node]);
   }
   const order = [...needs.keys()].filter((node) => left.get(node) === 0);
   for (const node of order)
@@ -116,4 +116,31 @@ export function belowOf(layout: Layout, id: string): string[] {
   const volume = entry(layout.volumes, id);
   if (!volume) return [];
   return Object.entries(layout.physicalVolumes).flatMap(([on, { group }]) => (group === volume.group ? [on] : []));
+}
+
+/** The disks a device lies on, all the way down; of a disk itself. What lies on itself has none. */
+export function rootFinder(layout: Layout): (id: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  const physical = Map.groupBy(Object.keys(layout.physicalVolumes), (id) => layout.physicalVolumes[id]?.group ?? '');
+  const rootsOf = (ids: readonly string[]) => [...new Set(ids.flatMap(find))];
+  const find = (id: string): readonly string[] => {
+    const before = known.get(id);
+    if (before) return before;
+    known.set(id, []);
+    const group = entry(layout.volumes, id)?.group;
+    const below = group === undefined ? belowOf(layout, id) : [];
+    const found = group !== undefined ? ofGroup(group) : below.length > 0 ? rootsOf(below) : [id];
+    known.set(id, found);
+    return found;
+  };
+  const groups = new Map<string, readonly string[]>();
+  const ofGroup = (name: string): readonly string[] => {
+    const before = groups.get(name);
+    if (before) return before;
+    groups.set(name, []);
+    const found = rootsOf(physical.get(name) ?? []);
+    groups.set(name, found);
+    return found;
+  };
+  return find;
 }

@@ -255,9 +255,11 @@ export type Group = Static<typeof Group>;
 export type Volume = Static<typeof Volume>;
 export type FileSystem = Static<typeof FileSystem>;
 
-export function emptyLayout(): Layout {
+/** @param machine host it is captured on */
+export function emptyLayout(machine: string | null = null): Layout {
   return {
     layout: LAYOUT_VERSION,
+    ...(machine ? { machine } : {}),
     ...{ disks: {}, tables: {}, partitions: {}, arrays: {}, encrypted: {}, physicalVolumes: {}, groups: {} },
     ...{ volumes: {}, filesystems: {}, swapFiles: {}, pools: {}, notes: [] },
   };

@@ -1,5 +1,6 @@
 import { bugMe } from './bug-me.ts';
 import { check } from './check.ts';
+import { layout } from './layout.ts';
 import { log } from './log.ts';
 import { network } from './network.ts';
 import { restore } from './restore.ts';
@@ -16,7 +17,7 @@ export interface Command {
   run(words: readonly string[]): Promise<number>;
 }
 
-const COMMANDS: readonly Command[] = [bugMe, check, log, network, restore, source, ssh, storage];
+const COMMANDS: readonly Command[] = [bugMe, check, layout, log, network, restore, source, ssh, storage];
 
 /** Done by the shell script mindi itself, without the runtime's memory. */
 const MENU = { name: 'menu', about: 'bring the menu to this terminal' };

@@ -11,11 +11,19 @@ const HEAVY = /^node:(https?|http2|inspector|sqlite|test|tls)$/;
 /** Which folders a folder may import from besides itself: ARCHITECTURE.md's table. */
 const MAY_IMPORT: Record<string, string[]> = {
   contract: [],
-  builder: ['contract', 'boot'],
+  builder: ['contract', 'boot', 'capture'],
   boot: ['contract', 'builder'],
+<<<<<<< HEAD
   initramfs: ['contract'],
   archive: ['contract', 'builder', 'boot'],
   cli: ['contract', 'builder', 'boot', 'archive'],
+=======
+  capture: ['contract'],
+  restore: ['contract'],
+  initramfs: ['contract', 'capture'],
+  archive: ['contract', 'builder'],
+  cli: ['contract', 'builder', 'boot', 'archive', 'capture', 'restore'],
+>>>>>>> 7e71314 (feat(layout): capture and plan)
 };
 
 describe('the house', () => {

@@ -1,4 +1,4 @@
-import { unescapeField } from '../../contract/mountlist-file.ts';
+import { unescapeField } from './mountlist-file.ts';
 
 /** One line of /proc/self/mountinfo (proc(5)). */
 export interface Mount {

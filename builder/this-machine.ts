@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import type { Machine, Said } from '../capture/machine.ts';
+import { MindiError } from '../contract/error.ts';
+import { run } from './run.ts';
+
+/** Any exit code is an answer. */
+const ANY = Array.from({ length: 256 }, (_, code) => code);
+
+/** This machine, to be asked for its disks. */
+export const thisMachine: Machine = {
+  async run(program, args): Promise<Said> {
+    try {
+      const env = { LVM_SUPPRESS_FD_WARNINGS: '1' };
+      const { exitCode, stdout, stderr } = await run(program, args, { accept: ANY, timeout: 60_000, env });
+      return { code: exitCode, stdout, stderr };
+    } catch (error) {
+      if (!(error instanceof MindiError)) throw error;
+      return { code: error.code === 'tool.missing' ? 127 : 124, stdout: '', stderr: error.message };
+    }
+  },
+  read: (path) => readFile(path, 'utf8').catch(() => null),
+};

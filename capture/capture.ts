@@ -1,0 +1,56 @@
+import { emptyLayout, type Layout } from '../contract/layout/schema.ts';
+import { isBind, parseFstab, parseMountinfo } from '../contract/mounts.ts';
+import { captureArrays } from './arrays.ts';
+import { type Block, blocksOf, isLasting } from './block.ts';
+import type { Context } from './context.ts';
+import { captureDisks } from './disks.ts';
+import { captureEncrypted } from './encrypted.ts';
+import { captureFilesystems } from './filesystems/index.ts';
+import { captureLvm } from './lvm.ts';
+import type { Machine } from './machine.ts';
+import { captureMounts } from './mounts.ts';
+import { capturePools } from './pools.ts';
+import { captureTables } from './tables.ts';
+
+/** The kinds of things there are, in the order in which they know each other's ids: LVM names volumes. */
+const KINDS: readonly ((context: Context) => Promise<void>)[] = [
+  captureDisks,
+  captureTables,
+  captureLvm,
+  captureArrays,
+  captureEncrypted,
+  captureFilesystems,
+  capturePools,
+  captureMounts,
+];
+
+/**
+ * The layout of a machine's disks. Reads only; what it finds and cannot say is in the layout's notes.
+ * @param hostname null: the layout does not say whose it is
+ */
+export async function captureLayout(machine: Machine, hostname: string | null): Promise<Layout> {
+  const layout = emptyLayout(hostname);
+  const note = (device: string, sentence: string) => {
+    if (!layout.notes.some((one) => one.device === device && one.note === sentence))
+      layout.notes.push({ device, note: sentence });
+  };
+  const found = (await blocksOf(machine)).filter(isLasting);
+  const mounts = parseMountinfo((await machine.read('/proc/self/mountinfo')) ?? '').filter((mount) => !isBind(mount));
+  const fstab = parseFstab((await machine.read('/etc/fstab')) ?? '');
+  const blocks = found.filter((block) => !isVisitor(block, new Set(mounts.map(({ source }) => source))));
+  const visitors = found.filter((block) => !blocks.includes(block) && block.parents.length === 0);
+  for (const { id } of visitors) note(id, 'can be unplugged and is left out: nothing of this system is on it');
+  if (found.length === 0) note('-', 'lsblk shows no disk');
+  const context: Context = { machine, layout, blocks, mounts, fstab, note };
+  for (const capture of KINDS) await capture(context);
+  return layout;
+}
+
+/** A stick or disk somebody plugged in: nothing of it is mounted where the system lives. */
+function isVisitor(block: Block, sources: ReadonlySet<string>): boolean {
+  if (!block.portable) return false;
+  const top = block.parents.find(({ portable }) => portable) ?? block;
+  const uses = (one: Block): boolean =>
+    sources.has(one.path) || sources.has(`/dev/${one.kname}`) || one.children.some(uses);
+  return !uses(top);
+}
