@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Machine, Said } from '../capture/machine.ts';
 import { MindiError } from '../contract/error.ts';
 import { run } from './run.ts';
@@ -20,3 +22,9 @@ export const thisMachine: Machine = {
   },
   read: (path) => readFile(path, 'utf8').catch(() => null),
 };
+
+/** Whether a program is in PATH or where root has its own. */
+export function hasProgram(name: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].filter(Boolean);
+  return folders.some((folder) => existsSync(join(folder, name)));
+}

@@ -13,7 +13,9 @@ export async function captureArrays(context: Context): Promise<void> {
       context.note(block.id, 'is an array that mdadm says nothing of');
       continue;
     }
-    const array = arrayOf(context, linesOf(exported.stdout, /=/), linesOf(detail.stdout, / : /));
+    const version = (await context.machine.read(`/sys/block/${block.kname}/md/metadata_version`)) ?? '';
+    const container = /^external:\/(md[^/]+)\//.exec(version)?.[1];
+    const array = arrayOf(context, linesOf(exported.stdout, /=/), linesOf(detail.stdout, / : /), container);
     if (typeof array === 'string') context.note(block.id, array);
     else {
       context.layout.arrays[block.id] = array;
@@ -26,7 +28,12 @@ export async function captureArrays(context: Context): Promise<void> {
       context.note(id, 'is a member of an array that does not run, of which nothing is known');
 }
 
-function arrayOf(context: Context, facts: Map<string, string>, detail: Map<string, string>): MdArray | string {
+function arrayOf(
+  context: Context,
+  facts: Map<string, string>,
+  detail: Map<string, string>,
+  container: string | undefined,
+): MdArray | string {
   const level = (facts.get('MD_LEVEL') ?? '') as MdArray['level'];
   if (!ARRAY_LEVELS.includes(level)) return `is an array of the level ${level}`;
   const roles = [...facts].flatMap(([key, role]) => {
@@ -39,10 +46,9 @@ function arrayOf(context: Context, facts: Map<string, string>, detail: Map<strin
     (_, slot) => roles.find(({ role }) => role === String(slot))?.id ?? 'missing',
   );
   const spares = roles.filter(({ role }) => role === 'spare').map(({ id }) => id);
-  const container = facts.get('MD_CONTAINER');
   const others = said({
     spares: level === 'container' || container ? [] : spares,
-    container: container && (blockAt(context, container)?.id ?? container.replace('/dev/', '')),
+    container,
     metadata: facts.get('MD_METADATA') ?? detail.get('Version'),
     chunk: kibibytes(detail.get('Chunk Size') ?? detail.get('Rounding')),
     layout: detail.get('Layout'),

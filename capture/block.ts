@@ -35,7 +35,35 @@ export async function blocksOf(machine: Machine): Promise<Block[]> {
   const { stdout } = await machine.run('lsblk', ['--json', '--bytes', '-o', COLUMNS]);
   const blocks = new Map<string, Block>();
   visit(rowsOf(stdout, 'blockdevices'), undefined, blocks);
-  return [...blocks.values()];
+  const all = [...blocks.values()];
+  await lookInside(machine, all);
+  return all;
+}
+
+/** lsblk asks udev what is on a device; where there is none, or it is behind, blkid looks itself. */
+async function lookInside(machine: Machine, blocks: readonly Block[]): Promise<void> {
+  // Without its cache: what that says may be of a time long gone.
+  const { stdout } = await machine.run('blkid', ['-c', '/dev/null', '-o', 'export']);
+  const byPath = new Map(blocks.flatMap((block) => [block.path, `/dev/${block.kname}`].map((path) => [path, block])));
+  for (const text of stdout.split(/\n\n+/)) {
+    const found = new Map(
+      [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, key = '', value = '']) => [key, unescaped(value)]),
+    );
+    const block = byPath.get(found.get('DEVNAME') ?? '');
+    const type = found.get('TYPE');
+    if (!block || !type) continue;
+    block.content = type;
+    block.label = found.get('LABEL') ?? '';
+    block.uuid = found.get('UUID') ?? '';
+  }
+}
+
+/** Undoes blkid's escapes: a backslash before what a shell would read, bytes as `\xc3`. */
+function unescaped(text: string): string {
+  const bytes = text.replace(/(?:\\x[0-9a-f]{2})+/gi, (run) =>
+    Buffer.from(run.replaceAll('\\x', ''), 'hex').toString('utf8'),
+  );
+  return bytes.replace(/\\(.)/g, '$1');
 }
 
 function visit(rows: Record<string, unknown>[], parent: Block | undefined, blocks: Map<string, Block>): void {

@@ -1,3 +1,4 @@
+import { sectionOf, usesOf } from '../contract/layout/graph.ts';
 import { emptyLayout, type Layout } from '../contract/layout/schema.ts';
 import { isBind, parseFstab, parseMountinfo } from '../contract/mounts.ts';
 import { captureArrays } from './arrays.ts';
@@ -27,8 +28,9 @@ const KINDS: readonly ((context: Context) => Promise<void>)[] = [
 /**
  * The layout of a machine's disks. Reads only; what it finds and cannot say is in the layout's notes.
  * @param hostname null: the layout does not say whose it is
+ * @param everywhere also what is mounted for a while, below /mnt and /run: to know what is in use, not to make it again
  */
-export async function captureLayout(machine: Machine, hostname: string | null): Promise<Layout> {
+export async function captureLayout(machine: Machine, hostname: string | null, everywhere = false): Promise<Layout> {
   const layout = emptyLayout(hostname);
   const note = (device: string, sentence: string) => {
     if (!layout.notes.some((one) => one.device === device && one.note === sentence))
@@ -41,9 +43,23 @@ export async function captureLayout(machine: Machine, hostname: string | null): 
   const visitors = found.filter((block) => !blocks.includes(block) && block.parents.length === 0);
   for (const { id } of visitors) note(id, 'can be unplugged and is left out: nothing of this system is on it');
   if (found.length === 0) note('-', 'lsblk shows no disk');
-  const context: Context = { machine, layout, blocks, mounts, fstab, note };
+  const context: Context = { machine, layout, blocks, mounts, fstab, everywhere, note };
   for (const capture of KINDS) await capture(context);
+  prune(context);
   return layout;
+}
+
+/** What lies on something that is not in the layout cannot be in it, either. */
+function prune({ layout, note }: Context): void {
+  const drop = (section: string, id: string) => {
+    delete (layout as unknown as Record<string, Record<string, unknown>>)[section]?.[id];
+    note(id, 'lies on something that this layout cannot say, and is left out');
+  };
+  for (let found = true; found; ) {
+    const orphans = usesOf(layout).filter(({ needs }) => needs.some((id) => !sectionOf(layout, id)));
+    for (const { section, id } of orphans) drop(section, id);
+    found = orphans.length > 0;
+  }
 }
 
 /** A stick or disk somebody plugged in: nothing of it is mounted where the system lives. */

@@ -11,6 +11,8 @@ export interface Context {
   /** Those that a restore could make again, in lsblk's order. */
   blocks: Block[];
   mounts: Mount[];
+  /** Also what is mounted for a while, below /mnt and /run: to know what is in use. */
+  everywhere: boolean;
   fstab: FstabLine[];
   /** Notes down what the layout cannot say. */
   note(device: string, sentence: string): void;

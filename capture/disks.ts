@@ -48,17 +48,23 @@ async function placesOf({ machine }: Context, disks: readonly Block[]): Promise<
     real.map(({ kname }) => `/sys/block/${kname}`),
   );
   const lines = stdout.trimEnd().split('\n');
-  return new Map(real.map(({ id }, n) => [id, placeOf(lines[n] ?? '')]));
+  const found = real.map(async ({ id }, n): Promise<[string, string]> => {
+    const [port, ata] = /^.*\/(ata\d+)(?=\/)/.exec(lines[n] ?? '') ?? [];
+    // The kernel counts the ports of all controllers; this one is of its own.
+    const own = port && (await machine.read(`${port}/ata_port/${ata}/port_no`))?.trim();
+    return [id, placeOf(lines[n] ?? '', own)];
+  });
+  return new Map(await Promise.all(found));
 }
 
 /** `/sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0/block/sda` is `pci-0000:00:1f.2-ata-1`. */
-export function placeOf(device: string): string {
+export function placeOf(device: string, port?: string): string {
   const steps = device.split('/');
   const pci = steps.findLast((step) => /^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.\d$/.test(step));
   if (!pci) return '';
   const below = steps.slice(steps.lastIndexOf(pci) + 1);
   const usb = below.findLast((step) => /^\d+-[\d.]+$/.test(step));
-  const ata = below.find((step) => /^ata\d+$/.test(step))?.slice(3);
+  const ata = port ?? below.find((step) => /^ata\d+$/.test(step))?.slice(3);
   const scsi = below.findLast((step) => /^\d+:\d+:\d+:\d+$/.test(step))?.replace(/^\d+:/, '0:');
   const nvme = /^nvme\d+(?:c\d+)?n(\d+)$/.exec(below.at(-1) ?? '')?.[1];
   const rest = [

@@ -111,7 +111,7 @@ function volumeOf(context: Context, segments: readonly Row[]): Volume | string {
     metadataSize: pool ? positive(row.lv_metadata_size) : undefined,
     discards: pool ? textOf(row.discards) : undefined,
     zero: pool && !/^(zero|1)$/.test(textOf(row.zero)) ? false : undefined,
-    readOnly: /^read-only/.test(textOf(row.lv_permissions)) || undefined,
+    readOnly: (!pool && textOf(row.lv_permissions) === 'read-only') || undefined,
     tags: listOf(row.lv_tags),
   });
 }

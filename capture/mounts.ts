@@ -15,7 +15,7 @@ export async function captureMounts(context: Context): Promise<void> {
   }
   for (const { source, target, format, subvolume } of mounts) {
     const id = filesystemOf(context, blockAt(context, source));
-    if (!id || PASSING.test(target)) continue;
+    if (!id || (PASSING.test(target) && !context.everywhere)) continue;
     const path = subvolume?.replace(/^\//, '');
     if (layout.filesystems[id]?.mounts?.some(({ at }) => at === target)) continue;
     add(context, id, said({ at: target, subvolume: format === 'btrfs' ? path : undefined }));

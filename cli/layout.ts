@@ -6,6 +6,11 @@ import { answer, answerJson, talk } from './output.ts';
 interface Options {
   read?: boolean;
   facts?: string;
+  import?: string;
+  raidtab?: string;
+  lvm?: string;
+  mountlist?: boolean;
+  yaml?: boolean;
   json?: boolean;
   schema?: boolean;
 }
@@ -22,6 +27,10 @@ export function layoutCommand(): Command {
       '--facts <facts>',
       'use what programs said on another machine, by `mindi layout --facts` of the rescue system',
     )
+    .option('--import <old>', 'take it from a mountlist, or from disklayout.conf of Relax-and-Recover')
+    .option('--raidtab <raidtab>', 'with --import MOUNTLIST: the arrays')
+    .option('--lvm <script>', 'with --import MOUNTLIST: the volumes, an i-want-my-lvm of MondoRescue')
+    .option('--mountlist', 'print it as a classic mountlist')
     .option('--schema', "print the layout's JSON Schema (draft 2020-12)")
     .addHelpText(
       'after',
@@ -33,17 +42,22 @@ Exit status: 0 fine, 2 FILE is wrong.
 Examples:
   mindi layout                        show it
   mindi layout /root/layout.yaml      write it, or bring the one that is there up to date
-  mindi layout --read layout.yaml     is it right after editing?`,
+  mindi layout --read layout.yaml     is it right after editing?
+  mindi layout new.yaml --import /var/lib/rear/layout/disklayout.conf
+                                      take over what Relax-and-Recover wrote`,
     )
     .action(layout);
 }
 
-async function layout(file: string | undefined, options: Options & { yaml?: boolean }): Promise<void> {
+async function layout(file: string | undefined, options: Options): Promise<void> {
   const { formatLayout } = await import('../contract/layout/file.ts');
   if (options.schema) return answerSchema();
-  const found = options.read ? await read(file) : await capture(options.facts);
+  const found = options.read
+    ? await read(file)
+    : await (options.import ? importFile(options.import, options) : capture(options.facts));
   if (file && !options.read) await write(file, found);
   if (options.json) answerJson(found);
+  else if (options.mountlist) await answerMountlist(found);
   else if (options.yaml || !file || options.read) answer(formatLayout(found));
   for (const { device, note } of found.notes) talk(`mindi: note: ${device} ${note}`);
 }
@@ -87,6 +101,28 @@ async function readFacts(file: string): Promise<Facts> {
       hint,
     });
   }
+}
+
+async function importFile(file: string, { raidtab, lvm }: Options): Promise<Layout> {
+  const { readText } = await import('../contract/settings/text.ts');
+  const { layoutOfMountlist } = await import('../contract/layout/import/mountlist.ts');
+  const { layoutOfRear } = await import('../contract/layout/import/rear.ts');
+  const { parseLvmScript } = await import('../contract/layout/import/lvm-script.ts');
+  const { parseRaidtab } = await import('../contract/layout/import/raidtab.ts');
+  const { parseMountlist } = await import('../contract/mountlist-file.ts');
+  const text = await readText(file, 'layout');
+  // Lines of a mountlist begin with a device, those of ReaR with a keyword.
+  if (/^(?:disk|part|multipath|lvmgrp|fs|swap) /m.test(text)) return layoutOfRear(text, file);
+  return layoutOfMountlist(parseMountlist(text, file), {
+    ...(raidtab ? { raidtab: parseRaidtab(await readText(raidtab, 'layout'), raidtab) } : {}),
+    ...(lvm ? { lvm: parseLvmScript(await readText(lvm, 'layout'), lvm) } : {}),
+  });
+}
+
+async function answerMountlist(layout: Layout): Promise<void> {
+  const { mountlistOfLayout } = await import('../contract/layout/import/mountlist.ts');
+  const { formatMountlist } = await import('../contract/mountlist-file.ts');
+  answer(formatMountlist(mountlistOfLayout(layout)));
 }
 
 /** A layout that is there keeps its comments; what is none is left alone. */

@@ -30,6 +30,7 @@ const COMMANDS: (() => Promise<Command>)[] = [
   async () => (await import('./findkernel.ts')).findkernelCommand(),
   async () => (await import('./makemountlist.ts')).makemountlistCommand(),
   async () => (await import('./layout.ts')).layoutCommand(),
+  async () => (await import('./restore.ts')).restoreCommand(),
   async () => (await import('./doctor.ts')).doctorCommand(),
   async () => (await import('./new.ts')).newCommand(),
   async () => (await import('./schema.ts')).schemaCommand(),

@@ -1,7 +1,7 @@
 import { accessSync, constants } from 'node:fs';
-import type { Mount } from '../../contract/mounts.ts';
 import type { Profile } from '../../builder/profile/load.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import type { EngineName, SnapshotRecord } from '../../contract/snapshot.ts';
 import type { Engine, Store } from './engine.ts';
 import { ENGINES } from './index.ts';

@@ -1,6 +1,6 @@
-import type { Mount } from '../../contract/mounts.ts';
 import type { Profile } from '../../builder/profile/load.ts';
 import { parseSize, parseSpan } from '../../builder/profile/size.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import { chooseRoots } from '../roots.ts';
 
 /** What another engine archives. */

@@ -1,7 +1,7 @@
-import type { Mount } from '../../contract/mounts.ts';
 import { run, runSync } from '../../builder/run.ts';
 import { scratch } from '../../builder/scratch.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
+import type { Mount } from '../../contract/mounts.ts';
 import { isBelow } from '../roots.ts';
 import { btrfs } from './btrfs.ts';
 import type { Command, Snapshot, SnapshotKind } from './kind.ts';

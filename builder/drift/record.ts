@@ -1,7 +1,7 @@
 import { release } from 'node:os';
 import type { MachineRecord } from '../../contract/machine-record.ts';
-import { type HostFacts, readHostFacts } from '../mountlist/facts.ts';
 import { isBind, parseMountinfo } from '../../contract/mounts.ts';
+import { type HostFacts, readHostFacts } from '../mountlist/facts.ts';
 import { BOOT_MOUNTS, hashedFiles, hashedModules } from './files.ts';
 import { layoutOf } from './layout.ts';
 

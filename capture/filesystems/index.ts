@@ -1,4 +1,5 @@
 import { FILESYSTEM_TYPES } from '../../contract/layout/filesystems.ts';
+import { sectionOf } from '../../contract/layout/graph.ts';
 import type { FileSystem } from '../../contract/layout/schema.ts';
 import { type Block, isPath } from '../block.ts';
 import { type Context, said } from '../context.ts';
@@ -20,7 +21,9 @@ const LAYERS = ['LVM2_member', 'crypto_LUKS', 'zfs_member', 'mpath_member', ''];
 export async function captureFilesystems(context: Context): Promise<void> {
   const seen = new Set<string>();
   for (const block of context.blocks) {
-    if (isPath(block) || LAYERS.includes(block.content) || block.content.endsWith('_raid_member')) continue;
+    // Snapshots and the parts volumes are made of show what the volume holds, too.
+    if (isPath(block) || !sectionOf(context.layout, block.id)) continue;
+    if (LAYERS.includes(block.content) || block.content.endsWith('_raid_member')) continue;
     if (!FILESYSTEM_TYPES.includes(block.content)) {
       context.note(block.id, `holds ${block.content}, which this layout cannot say`);
       continue;

@@ -42,6 +42,11 @@ export function groupProblems(layout: Layout): MindiError[] {
       );
       continue;
     }
+    const greedy = Object.entries(layout.volumes).filter(([, one]) => one.group === name && one.size === undefined);
+    if (greedy.length > 1) {
+      const all = greedy.map(([id]) => id).join(' and ');
+      problems.push(problem('group-shares', `${all} each take all that is left`, 'Give all but one of them a size.'));
+    }
     const room = physical.map(([id, { dataStart = MIB }]) => {
       const size = sizeOf(layout, id, sizes);
       return size === null ? null : Math.max(0, Math.floor((size - dataStart) / extentSize));

@@ -12,12 +12,8 @@ import { verifySet } from '../../archive/verify.ts';
 import { unquoted } from '../../archive/walk.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { parseSize, parseSpan } from '../../builder/profile/size.ts';
-<<<<<<< HEAD
-import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
-=======
 import { parseMountinfo } from '../../contract/mounts.ts';
-import { archiveTree, makeTree, SETTINGS, treeDifferences } from '../archive-tree.ts';
->>>>>>> 7e71314 (feat(layout): capture and plan)
+import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 
 let work: string;
 beforeAll(() => {

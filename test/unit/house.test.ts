@@ -13,17 +13,11 @@ const MAY_IMPORT: Record<string, string[]> = {
   contract: [],
   builder: ['contract', 'boot', 'capture'],
   boot: ['contract', 'builder'],
-<<<<<<< HEAD
-  initramfs: ['contract'],
-  archive: ['contract', 'builder', 'boot'],
-  cli: ['contract', 'builder', 'boot', 'archive'],
-=======
   capture: ['contract'],
   restore: ['contract'],
   initramfs: ['contract', 'capture'],
-  archive: ['contract', 'builder'],
+  archive: ['contract', 'builder', 'boot'],
   cli: ['contract', 'builder', 'boot', 'archive', 'capture', 'restore'],
->>>>>>> 7e71314 (feat(layout): capture and plan)
 };
 
 describe('the house', () => {
