@@ -28,9 +28,20 @@ const KINDS: readonly ((context: Context) => Promise<void>)[] = [
 /**
  * The layout of a machine's disks. Reads only; what it finds and cannot say is in the layout's notes.
  * @param hostname null: the layout does not say whose it is
- * @param everywhere also what is mounted for a while, below /mnt and /run: to know what is in use, not to make it again
  */
-export async function captureLayout(machine: Machine, hostname: string | null, everywhere = false): Promise<Layout> {
+export async function captureLayout(machine: Machine, hostname: string | null): Promise<Layout> {
+  return (await capture(machine, hostname, false)).layout;
+}
+
+/** What a plan must know of a machine: also what is mounted for a while, below /mnt and /run, and what is in use. */
+export async function captureMachine(
+  machine: Machine,
+): Promise<{ there: Layout; swapping: string[]; locked: string[] }> {
+  const { layout, swapping, locked } = await capture(machine, null, true);
+  return { there: layout, swapping, locked };
+}
+
+async function capture(machine: Machine, hostname: string | null, everywhere: boolean): Promise<Context> {
   const layout = emptyLayout(hostname);
   const note = (device: string, sentence: string) => {
     if (!layout.notes.some((one) => one.device === device && one.note === sentence))
@@ -43,10 +54,10 @@ export async function captureLayout(machine: Machine, hostname: string | null, e
   const visitors = found.filter((block) => !blocks.includes(block) && block.parents.length === 0);
   for (const { id } of visitors) note(id, 'can be unplugged and is left out: nothing of this system is on it');
   if (found.length === 0) note('-', 'lsblk shows no disk');
-  const context: Context = { machine, layout, blocks, mounts, fstab, everywhere, note };
-  for (const capture of KINDS) await capture(context);
+  const context: Context = { machine, layout, blocks, mounts, fstab, everywhere, swapping: [], locked: [], note };
+  for (const kind of KINDS) await kind(context);
   prune(context);
-  return layout;
+  return context;
 }
 
 /** What lies on something that is not in the layout cannot be in it, either. */

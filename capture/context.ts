@@ -14,6 +14,10 @@ export interface Context {
   /** Also what is mounted for a while, below /mnt and /run: to know what is in use. */
   everywhere: boolean;
   fstab: FstabLine[];
+  /** Ids of swap areas in use. */
+  swapping: string[];
+  /** Ids of encrypted devices that are not open. */
+  locked: string[];
   /** Notes down what the layout cannot say. */
   note(device: string, sentence: string): void;
 }

@@ -14,7 +14,10 @@ export async function captureEncrypted(context: Context): Promise<void> {
     const header = (await version2(context, block)) ?? (await version1(context, block));
     if (header) context.layout.encrypted[id] = header;
     else context.note(block.id, 'has a LUKS header that cryptsetup does not read');
-    if (header && !open) context.note(id, 'is locked: what is in it is not known');
+    if (header && !open) {
+      context.locked.push(id);
+      context.note(id, 'is locked: what is in it is not known');
+    }
     for (const { type } of header?.tokens ?? [])
       context.note(
         id,

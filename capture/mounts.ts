@@ -20,7 +20,7 @@ export async function captureMounts(context: Context): Promise<void> {
     if (layout.filesystems[id]?.mounts?.some(({ at }) => at === target)) continue;
     add(context, id, said({ at: target, subvolume: format === 'btrfs' ? path : undefined }));
   }
-  await captureSwapFiles(context);
+  await captureSwaps(context);
 }
 
 /** Where somebody looks at a disk for a while, and the rescue system's own. */
@@ -64,10 +64,13 @@ function blockOfSpec(context: Context, spec: string): Block | undefined {
   return context.blocks.find(is[kind.toLowerCase()] ?? (() => false));
 }
 
-async function captureSwapFiles({ machine, layout, fstab }: Context): Promise<void> {
+async function captureSwaps(context: Context): Promise<void> {
+  const { machine, layout, fstab, swapping } = context;
   const swaps = (await machine.read('/proc/swaps')) ?? '';
   for (const line of swaps.split('\n')) {
     const [path = '', type, kibibytes] = line.split(/\s+/);
+    const area = type === 'partition' ? blockAt(context, path) : undefined;
+    if (area) swapping.push(area.id);
     if (type !== 'file') continue;
     const options = fstab.find(({ spec }) => spec === path)?.options.join(',');
     // The kernel leaves out the page that is the header.

@@ -65,10 +65,10 @@ async function situation({ on, keep }: Options): Promise<Situation> {
   const { readLayout } = await import('../contract/layout/file.ts');
   const asked = Object.fromEntries(keep.map((disk) => [disk.replace(/^\/dev\//, ''), 'to be kept']));
   if (on) return { there: await readLayout(on), refused: asked };
-  const { captureLayout } = await import('../capture/capture.ts');
+  const { captureMachine } = await import('../capture/capture.ts');
   const { hasProgram, thisMachine } = await import('../builder/this-machine.ts');
-  const there = await captureLayout(thisMachine, null, true);
-  return { there, refused: { ...(await ownDisks(there)), ...asked }, hasProgram };
+  const now = await captureMachine(thisMachine);
+  return { ...now, refused: { ...(await ownDisks(now.there)), ...asked }, hasProgram };
 }
 
 /** What this system runs from is not what it can be restored onto. */

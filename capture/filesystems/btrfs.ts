@@ -65,9 +65,13 @@ async function subvolumesOf(
     return {};
   }
   const { stdout } = await machine.run('btrfs', ['subvolume', 'list', '-q', mount.target]);
-  const all = [...stdout.matchAll(/ parent_uuid (\S+) path (.*)$/gm)];
+  const all = [...stdout.matchAll(/ parent_uuid (\S+)\s+path (.*)$/gm)];
   const snapshots = all.filter(([, parent]) => parent !== '-');
-  if (snapshots.length > 0) note(block.id, `${snapshots.length} snapshots are left out`);
+  if (snapshots.length > 0)
+    note(
+      block.id,
+      `has ${snapshots.length === 1 ? 'a snapshot, which is' : `${snapshots.length} snapshots, which are`} left out`,
+    );
   const usual = await machine.run('btrfs', ['subvolume', 'get-default', mount.target]);
   const kept = all.flatMap(([, parent, path = '']) => (parent === '-' ? path : []));
   const [, defaultSubvolume] = / path (.*)$/m.exec(usual.stdout) ?? [];

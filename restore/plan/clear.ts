@@ -2,7 +2,11 @@ import { entry, orderOf, rootFinder, sectionOf, usesOf } from '../../contract/la
 import { nodesOf } from '../../contract/layout/nodes.ts';
 import type { Layout } from '../../contract/layout/schema.ts';
 import { sizeText } from '../../contract/layout/size.ts';
-import type { Step, StepKind } from './step.ts';
+import type { Situation } from './plan.ts';
+import type { Step } from './step.ts';
+
+/** What is on a machine now, and in use. */
+type Now = Pick<Situation, 'there' | 'swapping' | 'locked'>;
 
 /** Everything on those disks of a machine, what lies highest last: devices as `device:ID`, groups as `group:NAME`. */
 function onDisks(there: Layout, disks: readonly string[]): string[] {
@@ -21,12 +25,12 @@ function onDisks(there: Layout, disks: readonly string[]): string[] {
 /**
  * Stops what runs on the disks that will be written to, the highest first, and takes the marks of what was there from every
  * device: what is made at the same place must not be mistaken for it.
- * @param there what is on this machine now
  */
-export function clearingSteps(there: Layout, disks: readonly string[]): Step[] {
+export function clearingSteps(now: Now, disks: readonly string[]): Step[] {
+  const { there } = now;
   const node = nodesOf(there, new Map());
   const highestFirst = onDisks(there, disks).reverse();
-  const stops = highestFirst.flatMap((one) => stopping(there, one, node));
+  const stops = highestFirst.flatMap((one) => stopping(now, one, node));
   const plain = highestFirst
     .filter((one) => one.startsWith('device:'))
     .map((one) => one.slice('device:'.length))
@@ -36,22 +40,20 @@ export function clearingSteps(there: Layout, disks: readonly string[]): Step[] {
     device: id,
     argv: ['wipefs', '--all', '--force', '--quiet', node(id)],
   });
-  return [...unmounts(there, highestFirst, node), ...stops, ...plain.map(wipe)];
+  return [...unmounts(now, highestFirst, node), ...stops, ...plain.map(wipe)];
 }
 
-function stopping(there: Layout, one: string, node: (id: string) => string): Step[] {
+function stopping({ there, locked = [] }: Now, one: string, node: (id: string) => string): Step[] {
   const id = one.replace(/^\w+:/, '');
-  const step = (device: string, ...argv: string[]): Step => ({ kind: 'stop' satisfies StepKind, device, argv });
+  const step = (device: string, ...argv: string[]): Step => ({ kind: 'stop', device, argv });
   if (one.startsWith('group:')) return [step(id, 'vgchange', '--quiet', '--activate', 'n', id)];
-  // One that is locked is there as a header alone.
-  const locked = there.notes.some(({ device, note }) => device === id && note.startsWith('is locked'));
-  if (Object.hasOwn(there.encrypted, id) && !locked) return [step(id, 'cryptsetup', 'close', id)];
+  if (Object.hasOwn(there.encrypted, id) && !locked.includes(id)) return [step(id, 'cryptsetup', 'close', id)];
   if (Object.hasOwn(there.arrays, id)) return [step(id, 'mdadm', '--quiet', '--stop', node(id))];
   return [];
 }
 
 /** The deepest first. */
-function unmounts(there: Layout, found: readonly string[], node: (id: string) => string): Step[] {
+function unmounts({ there, swapping = [] }: Now, found: readonly string[], node: (id: string) => string): Step[] {
   const hit = new Set(found);
   const ours = usesOf(there).filter(
     ({ section, needs }) => section === 'filesystems' && needs.some((id) => hit.has(`device:${id}`)),
@@ -60,7 +62,7 @@ function unmounts(there: Layout, found: readonly string[], node: (id: string) =>
     const filesystem = entry(there.filesystems, id);
     const mounts = (filesystem?.mounts ?? []).map(({ at }) => at).sort((one, other) => other.length - one.length);
     const steps = mounts.map((at): Step => ({ kind: 'stop', device: id, argv: ['umount', at] }));
-    return filesystem?.type === 'swap' ? [{ kind: 'stop', device: id, argv: ['swapoff', node(id)] }, ...steps] : steps;
+    return swapping.includes(id) ? [{ kind: 'stop', device: id, argv: ['swapoff', node(id)] }, ...steps] : steps;
   });
 }
 

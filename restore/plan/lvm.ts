@@ -36,7 +36,9 @@ export function volumeSteps(layout: Layout, id: string, node: (id: string) => st
   const { group, kind = 'linear', size, pool, on = [], tags = [], zero } = volume;
   const name = id.slice(group.length + 1);
   const argv = [
-    ...['lvcreate', '--quiet', '--yes', '--wipesignatures', 'y', '--name', name, '--type', kind],
+    ...['lvcreate', '--quiet', '--yes', '--name', name, '--type', kind],
+    // What old blocks hold must not look like a file system; thin volumes have none.
+    ...(kind === 'thin' || kind === 'thin-pool' ? [] : ['--wipesignatures', 'y']),
     ...(kind === 'thin'
       ? options({ '--virtualsize': bytes(size), '--thinpool': pool?.slice(group.length + 1) })
       : size === undefined
@@ -55,14 +57,10 @@ export function volumeSteps(layout: Layout, id: string, node: (id: string) => st
     ...tags.flatMap((tag) => ['--addtag', tag]),
     group,
     ...on.map(node),
-  ].filter((word, n, all) => kind !== 'thin' || !isWiping(word, n, all));
+  ];
   const makes = kind === 'thin-pool' ? {} : { makes: [node(id)] };
   return [{ kind: 'volume', device: id, argv, ...makes }, ...cacheSteps(id, volume, node)];
 }
-
-/** A thin volume holds nothing old that could be wiped. */
-const isWiping = (word: string, n: number, all: readonly string[]) =>
-  word === '--wipesignatures' || all[n - 1] === '--wipesignatures';
 
 function cacheSteps(id: string, { group, cache }: Volume, node: (id: string) => string): Step[] {
   if (!cache) return [];

@@ -34,6 +34,10 @@ export interface Plan {
 export interface Situation {
   /** What is on this machine now: its captured layout. */
   there: Layout;
+  /** Ids of its swap areas that are in use. */
+  swapping?: readonly string[];
+  /** Ids of its encrypted devices that are not open. */
+  locked?: readonly string[];
   /** Disks of this machine that are never written to, and why. */
   refused?: Readonly<Record<string, string>>;
   /** Disks of the layout and what a person chose for them. */
@@ -52,7 +56,7 @@ export function plan(layout: Layout, situation: Situation): Plan {
   const wanted = withoutKept(layout);
   const targets = matches.map((match) => ({ ...match, node: nodeOfDisk(there, match.disk) }));
   const disks = targets.map(({ disk }) => disk);
-  const steps = [...clearingSteps(there, disks), ...making(wanted, targets)];
+  const steps = [...clearingSteps(situation, disks), ...making(wanted, targets)];
   const after = finishingSteps(wanted);
   const all = [...problems, ...refusals(wanted, there, disks), ...missingPrograms([...steps, ...after], hasProgram)];
   if (all.length > 0) throw failure(all);
