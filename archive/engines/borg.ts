@@ -113,10 +113,10 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
   const { stderr } = await follow(callOf(store), [...options, `::${id}`, ...source.roots], [1], (line) => {
     text += line;
   });
-  const { archive } = JSON.parse(text) as { archive: { stats: Record<string, number>; start: string } };
+  const { archive } = JSON.parse(text) as { archive: { stats: Record<string, number> } };
   const problems = said(stderr);
   return {
-    snapshot: { id, created: instant(archive.start) },
+    snapshot: id,
     files: archive.stats.nfiles ?? 0,
     bytes: archive.stats.original_size ?? 0,
     added: archive.stats.deduplicated_size ?? null,

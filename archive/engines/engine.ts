@@ -23,7 +23,8 @@ export interface Snapshot {
 
 /** What a backup came to. */
 export interface Backup {
-  snapshot: Snapshot;
+  /** Its id, or the beginning of it. */
+  snapshot: string;
   files: number;
   /** Of the files, and new in the repository: null where the engine does not say. */
   bytes: number;

@@ -123,11 +123,8 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
   };
   // 3: not everything could be read, the snapshot is there.
   const { exitCode, stderr } = await follow(callOf(store), [...options, '--', ...source.roots], [3], hear);
-  const all = await snapshots(store);
-  const id = summary.snapshot_id ?? '';
-  const snapshot = all.find((one) => one.id.startsWith(id)) ?? { id, created: '' };
   return {
-    snapshot,
+    snapshot: summary.snapshot_id ?? '',
     files: summary.total_files_processed ?? 0,
     bytes: summary.total_bytes_processed ?? 0,
     added: summary.data_added ?? null,

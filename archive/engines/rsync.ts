@@ -104,7 +104,7 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
   await mark(store, snapshot, source);
   const value = (name: string) => number(stats.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2));
   return {
-    snapshot,
+    snapshot: id,
     files: value('Number of files'),
     bytes: value('Total file size'),
     added: value('Total transferred file size'),

@@ -7,7 +7,7 @@ import type { EngineName } from '../../contract/snapshot.ts';
 import { Hooks, type RunOutcome } from '../run/hooks.ts';
 import { lockFile } from '../run/lock.ts';
 import type { Keep, RunSettings } from '../run/settings.ts';
-import type { Backup, Engine, Snapshot, Store } from './engine.ts';
+import type { Engine, Snapshot, Store } from './engine.ts';
 import type { EngineSettings } from './settings.ts';
 
 export interface EngineTeller {
@@ -62,27 +62,24 @@ export async function engineRun(
       if (options.init) await engine.init(store);
       const backup = await engine.backup(store, source, (what) => teller.progress(what, 0, 0));
       teller.step('finish');
-      id = backup.snapshot.id;
-      const wrong = await checked(engine, store, backup, verify);
+      const snapshot = await theSnapshot(engine, store, backup.snapshot);
+      id = snapshot.id;
+      const wrong = verify ? await engine.verify(store, id) : [];
       const removed = how.keep === null ? [] : await pruned(engine, store, how.keep, wrong);
       outcome = backup.missing || wrong.length > 0 ? 'warnings' : 'success';
-      return { backup, wrong, removed };
+      return { backup, snapshot, wrong, removed };
     } finally {
       failed.push(...(await hooks.after(outcome, id)));
     }
   })();
-  const { snapshot, files, bytes, added, problems, missing } = done.backup;
+  const { backup, snapshot } = done;
+  const { files, bytes, added, problems, missing } = backup;
   return {
     ...{ engine: store.engine, repository: store.repository, snapshot: snapshot.id, created: snapshot.created },
     ...{ files, bytes, added, removed: done.removed },
     problems: [...problems, ...done.wrong, ...failed],
     good: !missing && done.wrong.length + failed.length === 0,
   };
-}
-
-async function checked(engine: Engine, store: Store, { snapshot }: Backup, whole: boolean): Promise<string[]> {
-  await theSnapshot(engine, store, snapshot.id);
-  return whole ? engine.verify(store, snapshot.id) : [];
 }
 
 /** The new snapshot is there whatever becomes of the old ones. */
@@ -96,12 +93,12 @@ async function pruned(engine: Engine, store: Store, keep: Keep, problems: string
 }
 
 /**
- * A snapshot by its id, or the newest.
+ * A snapshot by its id or the beginning of it; null: the newest.
  * @throws MindiError `engine.no-snapshot`: there is none, or no longer
  */
 export async function theSnapshot(engine: Engine, store: Store, id: string | null): Promise<Snapshot> {
   const all = await engine.snapshots(store);
-  const found = id === null ? all.at(-1) : all.find((one) => one.id === id);
+  const found = id === null ? all.at(-1) : all.find((one) => one.id.startsWith(id));
   if (found) return found;
   const what = id === null ? `there is no snapshot of ${store.name}` : `snapshot ${id} is not there`;
   throw new MindiError(`${what}; of ${store.machine} there are ${all.length}`, {

@@ -118,7 +118,7 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
   const snapshot = { id, created: new Date().toISOString() };
   await complete(store, part, { ...snapshot, machine: store.machine, file });
   return {
-    snapshot,
+    snapshot: id,
     files,
     bytes: Number(/^Total bytes written: (\d+)/m.exec(stderr)?.[1] ?? 0),
     added: (await stat(join(store.repository, file))).size,
@@ -155,7 +155,7 @@ async function complete({ repository }: Store, part: string, facts: Omit<TarReco
 const said = (stderr: string) => stderr.split('\n').filter((line) => line !== '' && !TALK.test(line));
 /** What tar says of every run. */
 const TALK =
-  /^Total bytes|Removing leading|Exiting with failure status|: socket ignored$|file is on a different filesystem/;
+  /time stamp .* in the future|implausibly old time stamp|^Total bytes|Removing leading|Exiting with failure status|: socket ignored$|file is on a different filesystem/;
 
 async function snapshots({ repository, name }: Store): Promise<Snapshot[]> {
   const files = await readdir(repository).catch(() => {
@@ -174,19 +174,12 @@ async function snapshots({ repository, name }: Store): Promise<Snapshot[]> {
   );
 }
 
-/** `-rw-r--r-- 0/0 5 2026-01-31 12:00:00.123456789 path -> target`, or ` link to target`. */
-const LINE = /^(\S{10,11}) (\d+\/\d+) +([\d,]+) (\d{4}-\d\d-\d\d \d\d:\d\d)\S* (.*)$/;
+/** `-rw-r--r-- 0/0 5 2026-01-31 12:00 path -> target`, or ` link to target`. */
+const LINE = /^(\S{10,11}) (\d+\/\d+) +([\d,]+) (\d{4}-\d\d-\d\d \d\d:\d\d) (.*)$/;
 
 async function* list(store: Store, id: string): AsyncGenerator<SnapshotEntry> {
   const { file } = await record(store, id);
-  const words = [
-    '--list',
-    '--verbose',
-    '--numeric-owner',
-    '--full-time',
-    '--utc',
-    `--file=${join(store.repository, file)}`,
-  ];
+  const words = ['--list', '--verbose', '--numeric-owner', '--utc', `--file=${join(store.repository, file)}`];
   for await (const line of lines(callOf(store), words)) {
     const [, mode = '', owner = '', size = '', time = '', rest = ''] = LINE.exec(line) ?? [];
     if (mode === '') continue;
