@@ -22,6 +22,7 @@ export function archiveCommand(): Command {
     .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
     .option('--verify', 'read each volume back from where it was written, and compare; as archive.verify')
     .option('--init', 'make the repository of another engine, which is not there yet')
+    .option('--out <dir>', 'where media that restore by another engine go', 'out')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -51,6 +52,7 @@ export interface ArchiveOptions {
   since?: string;
   wait?: string;
   init?: boolean;
+  out?: string;
   json?: boolean;
 }
 
@@ -69,7 +71,8 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
   const wait = 60 * spanOf(options.wait);
   if (profile.archive.engine !== 'mindi') {
     const { archiveByEngine } = await import('./engine.ts');
-    return archiveByEngine(profile, { wait, init: options.init === true, json: options.json === true });
+    const { init = false, out = 'out', json = false } = options;
+    return archiveByEngine(profile, { wait, init, out, json });
   }
   const said = archiveSettings(profile);
   const settings = { ...said, verify: options.verify ?? said.verify };

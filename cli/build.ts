@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { BuildResult, StepName } from '../builder/build.ts';
 import type { SigningKey } from '../builder/trust/sign.ts';
-import { mediumProfile } from './engine.ts';
+import { mediumParts } from './engine.ts';
 import { answer, answerJson, paint, size, table } from './output.ts';
 import type { Teller } from './progress.ts';
 
@@ -51,8 +51,10 @@ export async function runBuild(profileName: string, options: Options): Promise<B
   const sign = options.sign === undefined ? undefined : await keyOf(options.sign);
   // A spinner would write over the question for the passphrase.
   const plain = sign?.encrypted ?? false;
-  const work = async (teller: Teller<StepName>) =>
-    build(await mediumProfile(profile, teller.note), options.out, teller, { sign });
+  const work = async (teller: Teller<StepName>) => {
+    const parts = await mediumParts(profile, teller.note);
+    return build(parts.profile, options.out, teller, { sign, files: parts.files });
+  };
   const result = await showing(TITLES, work, { plain });
   if (options.json) answerJson(result);
   else answer(summary(result));

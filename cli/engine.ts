@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { OpenSnapshot } from '../archive/engines/open.ts';
 import type { EngineResult } from '../archive/engines/run.ts';
 import type { Profile } from '../builder/profile/load.ts';
+import type { Output } from '../builder/trust/documents.ts';
 import { answer, answerJson, size, table, talk } from './output.ts';
 import { showing } from './progress.ts';
 
@@ -11,41 +12,72 @@ interface ArchiveOptions {
   /** Seconds. */
   wait: number;
   init: boolean;
+  /** Where media go. */
+  out: string;
   json: boolean;
 }
 
-/** The profile to build media of: where another engine archives, they restore its newest snapshot. */
-export async function mediumProfile(profile: Profile, note: (text: string) => void): Promise<Profile> {
-  if (profile.archive.engine === 'mindi') return profile;
-  const [{ withEngine }, { storeOf }] = await Promise.all([
+/** What media of a profile are built from. */
+interface MediumParts {
+  profile: Profile;
+  files: Record<string, Uint8Array>;
+}
+
+/**
+ * Where another engine archives, media restore its snapshot.
+ * @param id null: the newest there is then
+ */
+export async function mediumParts(
+  profile: Profile,
+  note: (text: string) => void,
+  id: string | null = null,
+): Promise<MediumParts> {
+  if (profile.archive.engine === 'mindi') return { profile, files: {} };
+  const [{ snapshotFiles, withEngine }, { storeOf }] = await Promise.all([
     import('../archive/engines/medium.ts'),
     import('../archive/engines/settings.ts'),
   ]);
-  return withEngine(profile, storeOf(profile, hostname()), null, note);
+  const store = storeOf(profile, hostname());
+  return { profile: withEngine(profile, store, id, note), files: snapshotFiles(store, id) };
 }
 
-const TITLES = { read: 'reading', finish: 'checking the snapshot' };
+const TITLES = { read: 'reading', finish: 'checking the snapshot', medium: 'building media that restore it' };
 
 /** Archives by the profile's engine and tells what came of it. */
 export async function archiveByEngine(profile: Profile, options: ArchiveOptions): Promise<void> {
-  const [{ engineSettings }, { engineRun }, { runSettings }, { parseMountinfo }, { readFile }] = await Promise.all([
-    import('../archive/engines/settings.ts'),
-    import('../archive/engines/run.ts'),
-    import('../archive/run/settings.ts'),
-    import('../contract/mounts.ts'),
-    import('node:fs/promises'),
-  ]);
+  const [{ engineSettings }, { engineRun }, { runSettings }, { parseMountinfo }, { readFile }, { namesMedia }] =
+    await Promise.all([
+      import('../archive/engines/settings.ts'),
+      import('../archive/engines/run.ts'),
+      import('../archive/run/settings.ts'),
+      import('../contract/mounts.ts'),
+      import('node:fs/promises'),
+      import('../archive/targets/boot-medium.ts'),
+    ]);
   const mounts = parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'));
   const settings = engineSettings(profile, mounts, hostname());
-  const started = performance.now();
-  const result = await showing(TITLES, (teller) => engineRun(settings, runSettings(profile), options, teller));
-  const seconds = (performance.now() - started) / 1000;
-  if (options.json) answerJson({ ...result, seconds });
-  else answer(summary(result, seconds));
+  const { result, media, seconds } = await showing(TITLES, async (teller) => {
+    const started = performance.now();
+    const result = await engineRun(settings, runSettings(profile), options, teller);
+    const seconds = (performance.now() - started) / 1000;
+    const wanted = namesMedia(profile);
+    if (wanted) teller.step('medium');
+    const media = wanted ? await mediaFor(profile, result.snapshot, options.out, teller.note) : [];
+    return { result, media, seconds };
+  });
+  if (options.json) answerJson({ ...result, media, seconds });
+  else answer(summary(result, media, seconds));
   if (!result.good) process.exitCode = 1;
 }
 
-function summary(result: EngineResult, seconds: number): string {
+async function mediaFor(profile: Profile, id: string, out: string, note: (text: string) => void): Promise<Output[]> {
+  const { build } = await import('../builder/build.ts');
+  const parts = await mediumParts(profile, note, id);
+  const { media } = await build(parts.profile, out, { note }, { files: parts.files });
+  return media;
+}
+
+function summary(result: EngineResult, media: readonly Output[], seconds: number): string {
   const { engine, repository, snapshot, files, bytes, added, removed, problems } = result;
   const rate = bytes > 0 ? `, ${size(bytes)}, at ${size(Math.round(bytes / seconds))}/s` : '';
   const rows = [
@@ -54,6 +86,7 @@ function summary(result: EngineResult, seconds: number): string {
     ['files', `${files}${rate}`],
     ...(added === null ? [] : [['new there', size(added)]]),
     ...(removed.length > 0 ? [['removed', removed.join(', ')]] : []),
+    ...media.map(({ path, size: bytes }) => ['medium', `${path}, ${size(bytes)}`]),
   ];
   for (const problem of problems) talk(`mindi: ${problem}`);
   return table(rows);

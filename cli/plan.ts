@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Entry, Manifest, Reason } from '../contract/manifest.ts';
-import { mediumProfile } from './engine.ts';
+import { mediumParts } from './engine.ts';
 import { answer, answerJson, paint, size, table, talk } from './output.ts';
 
 /** `mindi plan PROFILE`. */
@@ -23,7 +23,7 @@ Examples:
         import('../builder/plan.ts'),
       ]);
       const note = (text: string) => talk(`mindi: note: ${text}`);
-      const profile = await mediumProfile(await loadProfile(profileName), note);
+      const { profile } = await mediumParts(await loadProfile(profileName), note);
       const inputs = await gather(profile, note);
       for (const { path, kind } of inputs.secrets.forbidden) {
         talk(`mindi: note: ${path} holds ${kind}: a build refuses it unless access.secrets names it`);

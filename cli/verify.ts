@@ -6,6 +6,7 @@ import { showing } from './progress.ts';
 
 interface Options extends KeyOptions {
   live?: boolean;
+  medium?: string;
   json?: boolean;
 }
 
@@ -15,6 +16,7 @@ export function verifyCommand(): Command {
     .description('compare a set of `mindi archive` with its hashes, and with the machine if asked')
     .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
     .option('--live', 'compare the files of this machine with the set, too')
+    .option('--medium <image>', 'of another engine the snapshot that this medium restores, instead of the newest')
     .option('--json', 'print the answer as JSON')
     .addHelpText(
       'after',
@@ -37,7 +39,7 @@ Examples:
 /** Verifies and tells. mondoarchive calls it too. */
 export async function runVerify(path: string, options: Options): Promise<void> {
   const { openSnapshot } = await import('../archive/engines/open.ts');
-  const snapshot = await openSnapshot(path);
+  const snapshot = await openSnapshot(path, options.medium);
   if (snapshot) return (await import('./engine.ts')).verifySnapshot(snapshot, options.json === true);
   const [{ openSet }, { verifySet }] = await Promise.all([import('../archive/set.ts'), import('../archive/verify.ts')]);
   const { isSealed } = await import('../archive/sums.ts');

@@ -58,6 +58,8 @@ export interface MediumRestore {
   warningCodes: number[];
   /** What is mounted before. */
   source?: string;
+  /** What a person has to know of it. */
+  note?: string;
 }
 
 /** A program that archives for mindi: one file each in this folder. */

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { Profile } from '../../builder/profile/load.ts';
 import { isAllowed } from '../../builder/secrets/scan.ts';
+import { SNAPSHOT_FILE, type SnapshotRecord } from '../../contract/snapshot.ts';
 import type { Store } from './engine.ts';
 import { ENGINES } from './index.ts';
 
@@ -36,6 +37,7 @@ export function withEngine(profile: Profile, store: Store, id: string | null, no
   const rest = ENGINES[store.engine].onMedium({ ...store, passwordFile, environment }, id);
   const { restore, tools, network } = profile;
   const source = restore.source ?? rest.source ?? null;
+  if (rest.note && source === null) note(rest.note);
   const remote = /^[^/]/.test(store.repository) || /^(nfs|smb)/.test(source ?? '');
   return {
     ...profile,
@@ -50,6 +52,13 @@ export function withEngine(profile: Profile, store: Store, id: string | null, no
       files: { ...files, ...restore.files },
     },
   };
+}
+
+/** What such a medium tells of it, by path. */
+export function snapshotFiles(store: Store, id: string | null): Record<string, Uint8Array> {
+  const { engine, repository, name, machine } = store;
+  const record: SnapshotRecord = { format: 1, engine, repository, name, machine, snapshot: id };
+  return { [SNAPSHOT_FILE]: Buffer.from(`${JSON.stringify(record, null, 2)}\n`) };
 }
 
 /** Undefined when the text is no path of a file. */

@@ -1,5 +1,8 @@
 import { parseSetName, setName } from '../../contract/archive-set.ts';
+import type { Volume } from '../../contract/volume.ts';
+import { planRetention } from '../run/retention.ts';
 import type { Keep } from '../run/settings.ts';
+import type { StoredSet } from '../run/stored-sets.ts';
 import type { Snapshot } from './engine.ts';
 
 /**
@@ -23,27 +26,12 @@ export function nextId(name: string, there: readonly Snapshot[]): string {
   return setName(name, (parseSetName(there.at(-1)?.id ?? '')?.number ?? 0) + 1);
 }
 
-/** How long a stretch is whose newest snapshot stays: what of the time, in ISO 8601, tells one from another. */
-const STRETCHES = {
-  last: (time: string) => time,
-  daily: (time: string) => time.slice(0, 10),
-  weekly: (time: string) => String(Math.floor((Date.parse(time.slice(0, 10)) / 86_400_000 + 3) / 7)),
-  monthly: (time: string) => time.slice(0, 7),
-  yearly: (time: string) => time.slice(0, 4),
-};
-
-/** Ids of those that a rule keeps. @param there oldest first */
-export function keptOnes(there: readonly Snapshot[], keep: Keep): Set<string> {
-  const kept = new Set(there.slice(-1).map(({ id }) => id));
-  for (const [kind, stretch] of Object.entries(STRETCHES)) {
-    const seen = new Set<string>();
-    for (const { id, created } of there.toReversed()) {
-      const key = kind === 'last' ? id : stretch(created);
-      if (seen.has(key)) continue;
-      if (seen.size >= (keep[kind as keyof Keep] ?? 0)) break;
-      seen.add(key);
-      kept.add(id);
-    }
-  }
-  return kept;
+/** Ids of those that retention keeps, by the rules of mindi's own sets. */
+export function keptOnes(name: string, machine: string, there: readonly Snapshot[], keep: Keep): Set<string> {
+  const sets = there.map(({ id, created }): StoredSet => {
+    const number = parseSetName(id)?.number ?? 0;
+    const volume: Volume = { format: 1, set: id, number: 1, of: 1, machine, created };
+    return { folder: id, directory: id, name, number, complete: true, volume };
+  });
+  return new Set(planRetention(sets.reverse(), name, keep).kept.map(({ set }) => set.directory));
 }

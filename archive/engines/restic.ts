@@ -71,7 +71,7 @@ const MEANINGS: Meaning[] = [
     hint: 'Leave --init out.',
   },
   {
-    pattern: /password is required|empty password|an empty password/i,
+    pattern: /Resolving password failed|password is required|empty password|an empty password/i,
     message: 'restic wants a password',
     hint: 'Name the file with it: archive.to.passwordFile.',
   },

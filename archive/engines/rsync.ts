@@ -32,7 +32,7 @@ export const rsync: Engine = {
   },
   prune: async (store, keep) => {
     const there = await snapshots(store);
-    const kept = keptOnes(there, keep);
+    const kept = keptOnes(store.name, store.machine, there, keep);
     const removed = there.map(({ id }) => id).filter((id) => !kept.has(id));
     for (const id of removed) await remove(store, id);
     return removed;

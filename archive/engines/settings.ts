@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import type { Profile } from '../../builder/profile/load.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import type { Mount } from '../../contract/mounts.ts';
-import type { EngineName, SnapshotRecord } from '../../contract/snapshot.ts';
+import type { EngineName } from '../../contract/snapshot.ts';
 import type { Engine, Store } from './engine.ts';
 import { ENGINES } from './index.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -95,10 +95,4 @@ function checkReadable(file: string, where: string): void {
       hint: 'Its first line is the password.',
     });
   }
-}
-
-/** The same of a record that lies on a medium. */
-export function storeOfRecord(record: SnapshotRecord): Store {
-  const { engine, repository, passwordFile, environment, name, machine } = record;
-  return { engine, repository, passwordFile, environment, name, machine };
 }

@@ -31,7 +31,7 @@ export const tar: Engine = {
   },
   prune: async (store, keep) => {
     const there = await snapshots(store);
-    const kept = keptOnes(there, keep);
+    const kept = keptOnes(store.name, store.machine, there, keep);
     const removed = there.map(({ id }) => id).filter((id) => !kept.has(id));
     for (const id of removed) {
       const { file } = await record(store, id);
@@ -50,7 +50,9 @@ export const tar: Engine = {
       command: ['sh', '-c', `for newest in ${files}; do :; done; exec tar "$@" --file="$newest"`, 'sh', ...EXTRACT],
       environment: { ...store.environment },
       warningCodes: [],
-      ...(source ? { source } : {}),
+      ...(source
+        ? { source }
+        : { note: `the rescue system cannot find ${store.repository} by itself: say restore.source` }),
     };
   },
 };

@@ -87,7 +87,11 @@ const WHAT: ClassicOption[] = [
   { letter: 'J', profile: 'archive.include', value: 'FILE', about: 'the same, one path a line of a file' },
   { letter: 'E', profile: 'archive.exclude', value: 'PATHS', about: 'what to leave out: separated by |, or by blanks' },
   { letter: 'N', profile: 'archive.filesystems: local', about: 'leave out file systems of servers' },
-  { letter: 'D', about: 'only what changed since the last set' },
+  {
+    letter: 'D',
+    about: 'only what changed since the last set',
+    refused: 'write a profile: archive: { to: { directory: /bkp }, differential: 7d }; on other media each set is full',
+  },
   {
     letter: 'x',
     value: 'DEVICES',
@@ -152,9 +156,10 @@ const PROGRAM: ClassicOption[] = [
   {
     letter: 'A',
     value: 'COMMAND',
-    about: 'run after each image is written; _ISO_ and _CD#_ stand for it and its number',
+    profile: 'archive.after',
+    about: 'run when all is written; with -i once for each image, where _ISO_ and _CD#_ stand for it and its number',
   },
-  { letter: 'B', value: 'COMMAND', about: 'run before anything is written' },
+  { letter: 'B', value: 'COMMAND', profile: 'archive.before', about: 'run before anything is read' },
   { letter: 'Q', about: 'tell which boot loader this machine has, and end' },
   {
     letter: 'm',

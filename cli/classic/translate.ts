@@ -19,9 +19,6 @@ export interface Classic {
   place: string;
   /** For temporary files. */
   temporary?: string;
-  /** Commands of -A and -B, as a shell reads them. */
-  before?: string;
-  after?: string;
   /** What of the options means nothing today. */
   notes: string[];
 }
@@ -51,6 +48,7 @@ export function translate({ said, problems: ofOptions }: ClassicCall): Classic {
       ...(said.has('O') && said.has('V') ? { verify: true } : {}),
       ...(said.has('S') ? { scratch: absolute('S', said, tell) } : {}),
       ...compression(said),
+      ...commands(said, tell),
     },
   };
   const temporary = said.has('T') ? absolute('T', said, tell) : undefined;
@@ -61,8 +59,6 @@ export function translate({ said, problems: ofOptions }: ClassicCall): Classic {
     place,
     notes,
     ...(temporary ? { temporary } : {}),
-    ...(said.has('B') ? { before: said.get('B') as string } : {}),
-    ...(said.has('A') ? { after: said.get('A') as string } : {}),
   };
 }
 
@@ -193,3 +189,21 @@ function compression(said: Said): Pick<Archive, 'compression' | 'level'> {
   const level = [...said.keys()].find((letter) => /[1-9]/.test(letter));
   return { ...(method ? { compression: method } : {}), ...(level ? { level: Number(level) } : {}) };
 }
+
+/** What -A and -B run is read by a shell, as it always was. */
+function commands(said: Said, tell: Tell): Pick<Archive, 'before' | 'after'> {
+  const [before, after] = [said.get('B'), said.get('A')];
+  const each = after !== undefined && /_ISO_|_CD#_/.test(after);
+  if (each && !said.has('i')) tell('A', '-A names images, and only -i makes images here', 'Leave _ISO_ and _CD#_ out.');
+  return {
+    ...(before === undefined ? {} : { before: [['sh', '-c', before]] }),
+    ...(after === undefined ? {} : { after: [['sh', '-c', each ? forEachImage(after) : `${UNLESS_FAILED}${after}`]] }),
+  };
+}
+
+const UNLESS_FAILED = '[ "$MINDI_RESULT" = failure ] && exit; ';
+/** An image may have any name: what a token stands for is one word. */
+const forEachImage = (command: string) =>
+  `${UNLESS_FAILED}n=1; IFS=; set -f; while iso=$MINDI_SET/$MINDI_ARCHIVE-$n.iso; [ -e "$iso" ]; do ${command
+    .replaceAll('_ISO_', '$iso')
+    .replaceAll('_CD#_', '$n')}; n=$((n + 1)); done`;

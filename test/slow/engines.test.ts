@@ -3,14 +3,13 @@ import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openSnapshot } from '../../archive/engines/open.ts';
-import { engineRun } from '../../archive/engines/run.ts';
+import { engineRun, theSnapshot } from '../../archive/engines/run.ts';
 import { engineSettings } from '../../archive/engines/settings.ts';
 import { emptyDirectory } from '../../archive/engines/target.ts';
 import { runSettings } from '../../archive/run/settings.ts';
 import { openSet } from '../../archive/set.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
-import type { EngineName, SnapshotRecord } from '../../contract/snapshot.ts';
+import { type EngineName, SNAPSHOT_FILE, type SnapshotRecord } from '../../contract/snapshot.ts';
 import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 import { certificate, listening, serveSsh } from '../boot/servers.ts';
 import { freePort } from '../free-port.ts';
@@ -188,10 +187,16 @@ test.each(['restic', 'borg', 'rsync', 'tar'])('%s: retention, one path back, a s
   expect(await engine.extract(store, snapshot, [at('small/sub')], to)).toEqual([]);
   expect(readdirSync(join(to, at('small')))).toEqual(['sub']);
   expect(await engine.extract(store, snapshot, [at('small/none')], to)).toHaveLength(1);
-  const record: SnapshotRecord = { format: 1, ...store, environment: {}, snapshot: removed[0] ?? '', created: 'then' };
-  writeFileSync(at('snapshot.json'), JSON.stringify(record));
-  await expect(openSnapshot(at('snapshot.json'))).rejects.toThrow(`snapshot ${removed[0]} is not there`);
+  await expect(theSnapshot(engine, store, removed[0] ?? '')).rejects.toThrow(`snapshot ${removed[0]} is not there`);
 });
+
+/** An image with what a medium says of its snapshot. */
+function makeMedium(record: SnapshotRecord): void {
+  mkdirSync(at('medium/mindi'), { recursive: true });
+  writeFileSync(at('medium', SNAPSHOT_FILE), JSON.stringify(record));
+  const quiet = { stdio: 'ignore' as const };
+  execFileSync('xorriso', ['-as', 'mkisofs', '-quiet', '-R', '-o', at('medium.iso'), at('medium')], quiet);
+}
 
 describe('the commands', () => {
   const mindi = (args: string[], options = {}) =>
@@ -210,6 +215,18 @@ describe('the commands', () => {
     expect((await mindi(['extract', file, '--to', at('by-hand')])).exitCode).toBe(0);
     expect(treeDifferences(at('small'), join(at('by-hand'), at('small')))).toBe('');
     expect(await mindi(['extract', file, '--to', at('by-hand')])).toMatchObject({ exitCode: 2 });
+    const { engine, store } = await opened(file);
+    const newest = (await engine.snapshots(store)).at(-1)?.id ?? '';
+    for (const [snapshot, exitCode] of [
+      [newest, 0],
+      ['web-000099', 1],
+    ] as const) {
+      makeMedium({ format: 1, ...store, snapshot });
+      expect((await mindi(['verify', file, '--medium', at('medium.iso')])).exitCode).toBe(exitCode);
+    }
+    makeMedium({ format: 1, ...store, repository: '/elsewhere', snapshot: newest });
+    const other = await mindi(['verify', file, '--medium', at('medium.iso')]);
+    expect(other).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('from somewhere else') });
     const [archive] = readdirSync(at('tar'))
       .filter((path) => path.endsWith('.zst'))
       .sort()

@@ -9,6 +9,7 @@ import { serveNfs } from '../boot/ganesha.ts';
 import { serveSsh } from '../boot/servers.ts';
 import { freePort } from '../free-port.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { Terminal } from '../terminal.ts';
 
 /**
  * The paper's own example, its kernel and its server replaced by ones that exist. Where the kernel of this machine cannot
@@ -84,4 +85,26 @@ describe(`the paper's example, on a server of ${canMountNfs ? 'NFS' : 'SSH: this
     execFileSync('touch', ['-r', `${tree}/usr/share`, join(out, tree, 'usr/share')]);
     expect(treeDifferences(tree, join(out, tree))).toBe('');
   });
+});
+
+test('without options on a terminal it asks, and shows the command line of the answers', async () => {
+  await using terminal = await Terminal.run(`MINDI_LOG=${at('log')} ${resolve('bin/mondoarchive')}`, work);
+  const answerTo = async (question: RegExp, ...keys: string[]) => {
+    await terminal.waitFor(new RegExp(`◆ .*${question.source}`));
+    await terminal.press(...keys);
+  };
+  await answerTo(/What shall I write to/, 'Enter');
+  await answerTo(/In which directory/, 'C-u', '/bkp', 'Enter');
+  await answerTo(/How big/, '700m', 'Enter');
+  await answerTo(/What shall I archive/, 'C-u', at('a b'), 'Enter');
+  await answerTo(/What shall I leave out/, '/tmp', 'Enter');
+  await answerTo(/file systems of servers/, 'y');
+  await answerTo(/How shall I compress/, 'Down', 'Down', 'Enter');
+  await answerTo(/call it/, 'C-u', 'web1', 'Enter');
+  await answerTo(/verify it/, 'y');
+  const screen = await terminal.waitFor(/Shall I begin/);
+  const line = `mondoarchive -OV -i -d /bkp -s 700m -I '${at('a b')}' -E /tmp -N -G -p web1`;
+  expect(screen.replaceAll(/\s/g, '')).toContain(line.replaceAll(' ', ''));
+  await terminal.press('n');
+  expect(await terminal.waitFor(/exit status/)).toMatch(/Nothing was written\.[\s\S]*exit status 1$/m);
 });

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { execa } from 'execa';
+import { execa, execaSync } from 'execa';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { render } from '../../boot/menu.ts';
@@ -11,7 +11,6 @@ import { parseClassic } from '../../cli/classic/parse.ts';
 import { profileText, translate } from '../../cli/classic/translate.ts';
 import { MindiError } from '../../contract/error.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { Terminal } from '../terminal.ts';
 
 const work = temporaryFolder('classic');
 const at = (name: string) => join(work, name);
@@ -95,6 +94,24 @@ describe('what the options mean', () => {
     const { notes, profile } = meant(...['-OiRFmg', '-K', '9', '-l', 'LILO', '-f', '/dev/hda', '-p', 'Web1']);
     expect(notes.map((note) => note.slice(0, 2))).toEqual(['-R', '-f', '-l', '-F', '-m', '-K', '-g', 'th']);
     expect(profile.name).toBe('web1');
+  });
+
+  test('commands before and after; images by their tokens', () => {
+    expect(archive('-oA', 'beep', '-B', 'freeze', '-d', at('drive'))).toMatchObject({
+      before: [['sh', '-c', 'freeze']],
+      after: [['sh', '-c', '[ "$MINDI_RESULT" = failure ] && exit; beep']],
+    });
+    mkdirSync(at('set 1'));
+    for (const number of [1, 2]) writeFileSync(at(`set 1/web1-${number}.iso`), `image ${number}\n`);
+    const said = archive('-iA', `cat _ISO_; echo "is _CD#_"`);
+    const [words] = (said?.after ?? []) as string[][];
+    const env = { MINDI_SET: at('set 1'), MINDI_ARCHIVE: 'web1', MINDI_RESULT: 'success' };
+    const run = (more = {}) => execaSync(words?.[0] ?? '', words?.slice(1) ?? [], { env: { ...env, ...more } }).stdout;
+    expect(run()).toBe('image 1\nis 1\nimage 2\nis 2');
+    expect(run({ MINDI_RESULT: 'failure' })).toBe('');
+    expect(wrong('-O', '-o', '-d', at('drive'), '-A', 'cat _ISO_')).toEqual([
+      '-A names images, and only -i makes images here',
+    ]);
   });
 
   test('the profile that is shown is one that mindi reads', async () => {
@@ -209,26 +226,4 @@ test('docs/mondoarchive.md is the table', async () => {
   }));
   const page = await render('mondoarchive.md', { groups, contradictions });
   await expect(page).toMatchFileSnapshot(join(import.meta.dirname, '../../docs/mondoarchive.md'));
-});
-
-test('without options on a terminal it asks, and shows the command line of the answers', async () => {
-  await using terminal = await Terminal.run(resolve('bin/mondoarchive'), work);
-  const answerTo = async (question: RegExp, ...keys: string[]) => {
-    await terminal.waitFor(new RegExp(`◆ .*${question.source}`));
-    await terminal.press(...keys);
-  };
-  await answerTo(/What shall I write to/, 'Enter');
-  await answerTo(/In which directory/, 'C-u', '/bkp', 'Enter');
-  await answerTo(/How big/, '700m', 'Enter');
-  await answerTo(/What shall I archive/, 'C-u', `${at('a b')}`, 'Enter');
-  await answerTo(/What shall I leave out/, '/tmp', 'Enter');
-  await answerTo(/file systems of servers/, 'y');
-  await answerTo(/How shall I compress/, 'Down', 'Down', 'Enter');
-  await answerTo(/call it/, 'C-u', 'web1', 'Enter');
-  await answerTo(/verify it/, 'y');
-  const screen = await terminal.waitFor(/Shall I begin/);
-  const line = `mondoarchive -OV -i -d /bkp -s 700m -I '${at('a b')}' -E /tmp -N -G -p web1`;
-  expect(screen.replaceAll(/\s/g, '')).toContain(line.replaceAll(' ', ''));
-  await terminal.press('n');
-  expect(await terminal.waitFor(/exit status/)).toMatch(/Nothing was written\.[\s\S]*exit status 1$/m);
 });
