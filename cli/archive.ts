@@ -31,6 +31,7 @@ Each run writes a set of its own: a directory of volumes, named after the profil
 name ends in .incomplete. Sets that are there stay, unless archive.keep says how many do. The README on each volume tells
 how to restore it by hand. archive.before and archive.after name programs that run around it, archive.consistency says
 whether files are read from snapshots. A second run at the same place ends with 1 at once, or waits by --wait.
+With archive.engine another program writes a snapshot into its repository (docs/engines.md).
 
 Exit status: 0; 1 when something could not be read or the target is full; 2 when the profile is wrong.
 

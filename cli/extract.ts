@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
-import { answer, answerJson, size, talk } from './output.ts';
+import { answer, answerJson, SET_ARGUMENT, size, talk } from './output.ts';
 import { showing } from './progress.ts';
 
 interface Options extends KeyOptions {
@@ -15,7 +15,7 @@ interface Options extends KeyOptions {
 export function extractCommand(): Command {
   const command = new Command('extract')
     .description('restore files of a set of `mindi archive`')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
+    .argument('<set>', SET_ARGUMENT)
     .argument('[path...]', 'files and directories, with all below them; none: all')
     .option('--to <directory>', 'below it files come with their full paths', '.')
     .option('--overwrite', 'replace files that are there')

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { MemberRow } from '../archive/selection.ts';
 import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
-import { answer, answerJson } from './output.ts';
+import { answer, answerJson, SET_ARGUMENT } from './output.ts';
 
 interface Options extends KeyOptions {
   find?: string;
@@ -15,7 +15,7 @@ interface Options extends KeyOptions {
 export function listCommand(): Command {
   const command = new Command('list')
     .description('list the files of a set of `mindi archive`')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
+    .argument('<set>', SET_ARGUMENT)
     .option('--find <glob>', 'only these: with a / a glob of whole paths, else of names; * matches / too')
     .option('--own', 'of a differential set only what itself holds')
     .option('--deleted', 'what was in the set it started from and is gone')

@@ -78,3 +78,7 @@ function ourFault(error: unknown): MindiError {
     cause: error,
   });
 }
+
+/** What commands take that read a set. */
+export const SET_ARGUMENT =
+  'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address; a profile with another engine: its newest snapshot';

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { VolumeParity } from '../archive/parity/state.ts';
 import { type KeyOptions, keysOf, placeOptions, withKeys } from './keys.ts';
-import { answer, answerJson, size, talk } from './output.ts';
+import { answer, answerJson, SET_ARGUMENT, size, talk } from './output.ts';
 import { showing } from './progress.ts';
 
 interface Options extends KeyOptions {
@@ -14,7 +14,7 @@ interface Options extends KeyOptions {
 export function verifyCommand(): Command {
   const command = new Command('verify')
     .description('compare a set of `mindi archive` with its hashes, and with the machine if asked')
-    .argument('<set>', 'the directory of a set, or of sets: the newest complete one; ISO files, a drive, an address')
+    .argument('<set>', SET_ARGUMENT)
     .option('--live', 'compare the files of this machine with the set, too')
     .option('--medium <image>', 'of another engine the snapshot that this medium restores, instead of the newest')
     .option('--json', 'print the answer as JSON')
