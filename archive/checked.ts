@@ -1,4 +1,5 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { CATALOG_SCHEMA } from '../contract/archive-set.ts';
 import { MindiError, messageOf } from '../contract/error.ts';
 
 /** What a value of the catalog may be. A catalog from a medium can hold anything. */
@@ -47,6 +48,34 @@ export function* checked<Shape>(
     throw (error as { code?: string }).code?.startsWith('ERR_') ? spoiled(messageOf(error)) : error;
   }
 }
+
+/**
+ * Whether the database is of the tables of mindi's catalogs, and nothing in it computes anything by itself.
+ * @throws MindiError `set.catalog`
+ */
+export function checkSchema(catalog: DatabaseSync): void {
+  trustNothing(catalog);
+  const own = new DatabaseSync(':memory:');
+  own.exec(CATALOG_SCHEMA);
+  const known = new Set(tablesOf(own));
+  own.close();
+  const strange = tablesOf(catalog).find((sql) => !known.has(sql));
+  if (strange !== undefined) throw spoiled('it has other tables');
+}
+
+function trustNothing(catalog: DatabaseSync): void {
+  try {
+    catalog.exec('PRAGMA trusted_schema = OFF');
+  } catch (error) {
+    throw spoiled(messageOf(error));
+  }
+}
+
+/** Indexes and statistics of SQLite's own change nothing. */
+const tablesOf = (database: DatabaseSync) =>
+  [...checked<{ sql: string }>(database, { sql: text(/^/) }, SCHEMA)].map(({ sql }) => sql);
+const SCHEMA =
+  "SELECT coalesce(sql, '') AS sql FROM sqlite_schema WHERE type != 'index' AND name NOT GLOB 'sqlite_stat*'";
 
 export const spoiled = (what: string) =>
   new MindiError(`the catalog is none of mindi's: ${what}`, {

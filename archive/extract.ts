@@ -1,15 +1,14 @@
-import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Running, start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
-import { BLOCK, padded, readHeader, renamed, type TarHeader, writeHeader } from '../contract/tar.ts';
+import { BLOCK, hasRightSums, padded, readHeader, renamed, type TarHeader, writeHeader } from '../contract/tar.ts';
 import { holderOf } from './bases.ts';
-import { rows } from './catalog.ts';
 import { checked, count } from './checked.ts';
+import { drained } from './drained.ts';
 import { setFlags } from './flags.ts';
 import { FrameReader, piecesOf } from './frames.ts';
-import { above, below, CONTENTS_OF, type MemberRow, membersOf, shownPath } from './selection.ts';
+import { above, below, CONTENTS_OF, type MemberRow, membersOf, missingIn, shownPath } from './selection.ts';
 import type { ArchiveSet } from './set.ts';
 import { ancestors } from './units.ts';
 import { unquoted } from './walk.ts';
@@ -80,11 +79,7 @@ export async function extract(
 }
 
 function checkPaths(set: ArchiveSet, { paths, own = false }: ExtractOptions): void {
-  const missing = paths.filter((path) => {
-    const { sql, values } = below([path]);
-    return [...rows(set.catalog, `SELECT 1 FROM members WHERE ${sql} LIMIT 1`, ...values)].length === 0;
-  });
-  const problems = missing.map(
+  const problems = missingIn(set.catalog, paths).map(
     (where) =>
       new MindiError('the set does not have this', {
         code: 'extract.nothing',
@@ -98,6 +93,16 @@ function checkPaths(set: ArchiveSet, { paths, own = false }: ExtractOptions): vo
   const needed = `SELECT DISTINCT base FROM members WHERE (${sql}) AND base IS NOT NULL`;
   for (const { base } of checked<{ base: number }>(set.catalog, { base: count }, needed, ...values))
     holderOf(set, base);
+}
+
+/** Undefined when there is none, or it is none of mindi's. */
+function headerIn(bytes: Buffer): TarHeader | undefined {
+  try {
+    const header = readHeader(bytes, 0, bytes.length);
+    return header === 'more' || header === 'end' ? undefined : header;
+  } catch {
+    return undefined;
+  }
 }
 
 class Extraction {
@@ -119,6 +124,8 @@ class Extraction {
     this.#options = options;
     this.#tar = tar;
     this.#reader = new FrameReader(set, { mends: true });
+    // One that ends early takes no more.
+    void tar.ended.catch(() => {}).then(() => tar.stdin.destroy());
   }
 
   async feed(progress: (done: number) => void): Promise<void> {
@@ -158,7 +165,9 @@ class Extraction {
       return false;
     }
     const there = lstatSync(this.#at(path), { throwIfNoEntry: false });
-    if (!there || this.#options.overwrite || member.type === 'directory') return true;
+    // What this run puts there is no way to anywhere, a link that the set itself has least of all.
+    if (member.type !== 'directory') this.#folders.set(path, false);
+    if (!there || this.#options.overwrite || (member.type === 'directory' && there.isDirectory())) return true;
     this.result.existing.push(shownPath(member.path));
     return false;
   }
@@ -195,27 +204,22 @@ class Extraction {
     const pieces = piecesOf(this.#set, member);
     let header: TarHeader | undefined;
     let lost = 0;
-    let left = 0;
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     for (const piece of pieces) {
-      for await (const { bytes, length } of this.#reader.read(piece)) {
+      for await (const { bytes, length: some } of this.#reader.read(piece)) {
         if (!header) {
-          header = this.#headerOf(bytes, member);
+          header = this.#headerOf(bytes, member, length);
           if (!header || !bytes) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);
-          left = padded(header.data);
           const own = bytes.subarray(0, header.headers);
           await this.#write(Buffer.from(member.path).equals(name) ? own : renamed(Buffer.from(own), Buffer.from(name)));
           await this.#write(bytes.subarray(header.headers));
-          left -= length - header.headers;
         } else {
-          if (!bytes) lost += length;
-          await this.#write(bytes ?? Buffer.alloc(length));
-          left -= length;
+          if (!bytes) lost += some;
+          await this.#write(bytes ?? Buffer.alloc(some));
         }
       }
     }
     if (!header) return void this.result.failed.push(`${shownPath(name)} is damaged: not restored`);
-    // Frames of an archive that is cut off are not even in the catalog's order: tar must get what the header promised.
-    for (; left > 0; left -= BLOCK) await this.#write(Buffer.alloc(BLOCK));
     if (lost > 0) this.#damaged.set(path, `${lost} bytes of it are zeros now`);
     this.#tellDamage(name, path);
     this.#targets.set(path, path);
@@ -228,12 +232,12 @@ class Extraction {
     if (how) this.result.failed.push(`${shownPath(name)} is damaged: ${how}`);
   }
 
-  /** The header, when it is the member's own. */
-  #headerOf(bytes: Buffer | null, member: MemberRow): TarHeader | undefined {
+  /** The header, when it is the member's own and announces all the bytes that follow: tar must not see another member there. */
+  #headerOf(bytes: Buffer | null, member: MemberRow, length: number): TarHeader | undefined {
     if (!bytes) return undefined;
-    const header = readHeader(bytes, 0, bytes.length);
-    if (header === 'more' || header === 'end') return undefined;
-    return header.path.equals(member.path) ? header : undefined;
+    const header = headerIn(bytes);
+    if (!header?.path.equals(member.path) || header.type !== member.type) return undefined;
+    return header.headers + padded(header.data) === length && hasRightSums(bytes, header) ? header : undefined;
   }
 
   #count(member: MemberRow, path: string): void {
@@ -243,8 +247,8 @@ class Extraction {
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    if (this.#tar.stdin.destroyed || this.#tar.stdin.write(Buffer.from(bytes))) return;
-    await Promise.race([once(this.#tar.stdin, 'drain'), this.#tar.ended]);
+    const { stdin } = this.#tar;
+    if (!stdin.destroyed && !stdin.write(Buffer.from(bytes))) await drained(stdin);
   }
 
   /** What tar said, and the flags, which would have been in its way. */
@@ -259,7 +263,7 @@ class Extraction {
     }
     for (const line of stderr.split('\n').filter(Boolean)) {
       if (/Exiting with failure status/.test(line)) continue;
-      this.result.failed.push(unquoted(line.replace(/^tar: /, '')));
+      this.result.failed.push(shownPath(Buffer.from(unquoted(line.replace(/^tar: /, '')), 'latin1')));
     }
     const byFlags = Map.groupBy(this.#flagged, ([flags]) => flags);
     for (const [flags, files] of byFlags) {

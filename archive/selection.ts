@@ -76,21 +76,34 @@ export interface Condition {
   values: SQLInputValue[];
 }
 
+/** What lies below a path is between `path/` and `path0`, the byte behind `/`. */
+const BELOW = `id IN (SELECT one.id FROM json_each(?) AS wanted
+  JOIN members AS one ON one.path >= CAST(wanted.value AS BLOB) AND one.path < CAST(wanted.value || '0' AS BLOB)
+  WHERE one.path = CAST(wanted.value AS BLOB) OR one.path > CAST(wanted.value || '/' AS BLOB))`;
+
 /** The files a person named: each path itself and all below it. None named: everything. */
 export function below(paths: readonly string[]): Condition {
   const wanted = paths.map(relative);
   if (wanted.length === 0 || wanted.includes('')) return { sql: 'TRUE', values: [] };
-  return {
-    sql: wanted.map(() => '(path = ? OR (path > ? AND path < ?))').join(' OR '),
-    values: wanted.flatMap((path) => [path, `${path}/`, `${path}0`].map((one) => Buffer.from(one))),
-  };
+  return { sql: BELOW, values: [JSON.stringify(wanted)] };
 }
+
+/** Those of the paths that are not in the set, nor anything below them. */
+export function missingIn(catalog: DatabaseSync, paths: readonly string[]): string[] {
+  const wanted = paths.map(relative);
+  const missing = checked<{ key: number }>(catalog, { key: count }, MISSING, JSON.stringify(wanted));
+  return [...missing].map(({ key }) => paths[key] as string).filter((path) => relative(path) !== '');
+}
+
+const MISSING = `SELECT wanted.key FROM json_each(?) AS wanted WHERE NOT EXISTS (
+  SELECT 1 FROM members WHERE path = CAST(wanted.value AS BLOB)
+  OR (path > CAST(wanted.value || '/' AS BLOB) AND path < CAST(wanted.value || '0' AS BLOB)))`;
 
 /** Directories above these paths. */
 export function above(paths: readonly string[]): Condition {
   const folders = [...new Set(paths.flatMap((path) => ancestors(relative(path))))];
-  if (folders.length === 0) return { sql: 'FALSE', values: [] };
-  return { sql: `path IN (${folders.map(() => '?').join(', ')})`, values: folders.map((path) => Buffer.from(path)) };
+  const sql = 'path IN (SELECT CAST(value AS BLOB) FROM json_each(?))';
+  return { sql, values: [JSON.stringify(folders)] };
 }
 
 /** A glob: with a `/` of the whole path, else of the last name. `*` stands for anything, as for find(1). */
@@ -113,13 +126,15 @@ const relative = (path: string) =>
     .replace(/\/+$/, '')
     .replace(/^\.$/, '');
 
-/** A path for a terminal: what would move its cursor or is no UTF-8 as backslash codes. */
+/** A path for a terminal: what would move its cursor, hide or turn round what stands there, or is no UTF-8, as backslash codes. */
 export function shownPath(path: Uint8Array): string {
   const name = Buffer.from(path);
   const decoded = name.toString();
   const isText = Buffer.from(decoded).equals(name);
   const plain = (isText ? decoded : name.toString('latin1')).replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-  return plain.replaceAll(isText ? /\p{Cc}/gu : /[\p{Cc}\x80-\xff]/gu, octal);
+  return plain.replaceAll(isText ? /[\p{C}\u2028\u2029]/gu : /[\p{Cc}\x80-\xff]/gu, isText ? octal : octalByte);
 }
 
-const octal = (letter: string) => `\\${letter.charCodeAt(0).toString(8).padStart(3, '0')}`;
+const octalByte = (letter: string) => `\\${letter.charCodeAt(0).toString(8).padStart(3, '0')}`;
+/** Its bytes in UTF-8. */
+const octal = (letter: string) => Buffer.from(letter).toString('latin1').replaceAll(/./gs, octalByte);

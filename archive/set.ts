@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, createReadStream, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Decrypter } from 'age-encryption';
@@ -15,7 +15,7 @@ import {
 } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
 import { type OpenBase, openBases } from './bases.ts';
-import { checked, text } from './checked.ts';
+import { checked, checkSchema, text } from './checked.ts';
 import { archiveSuffix, METHODS } from './compression.ts';
 import { decrypterOf, type Keys, NO_KEYS } from './encryption/keys.ts';
 import { SealedFile } from './encryption/sealed-file.ts';
@@ -148,6 +148,7 @@ async function openFolder(
   const copy = join(work.path, OPEN_CATALOG);
   await expandCatalog(join(from, sealed ? SEALED_CATALOG : CATALOG), copy, decrypter);
   const catalog = new DatabaseSync(copy, { readOnly: true });
+  checkSchema(catalog);
   const facts = Object.fromEntries(
     [...checked<Fact>(catalog, FACT, 'SELECT * FROM facts')].map(({ name, value }) => [name, value]),
   );
@@ -209,11 +210,12 @@ async function unlock(folder: string, keys: Keys): Promise<Decrypter> {
 }
 
 async function expandCatalog(file: string, to: string, decrypter: Decrypter | null): Promise<void> {
-  if (!decrypter) return expandFile(createReadStream(file), to);
+  const { size } = statSync(file);
+  if (!decrypter) return expandFile(createReadStream(file), size, to);
   const descriptor = openSync(file, 'r');
   try {
     const sealed = await SealedFile.open(descriptor, decrypter);
-    await expandFile(sealed.all(), to);
+    await expandFile(sealed.all(), size, to);
   } finally {
     closeSync(descriptor);
   }

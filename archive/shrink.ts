@@ -1,6 +1,8 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
+import { messageOf } from '../contract/error.ts';
+import { spoiled } from './checked.ts';
 import { Sealer } from './encryption/seal.ts';
 
 const CHUNK = { highWaterMark: 1 << 20 };
@@ -22,6 +24,31 @@ async function* sealed(bytes: AsyncIterable<Buffer>, recipients: readonly string
   yield sealer.end();
 }
 
-export async function expandFile(from: Iterable<Buffer> | AsyncIterable<Buffer>, to: string): Promise<void> {
-  await pipeline(from, createZstdDecompress(), createWriteStream(to, { mode: 0o600 }));
+/** No catalog gets smaller than this part of itself. */
+const MOST_GAIN = 200;
+const SMALL = 64 << 20;
+
+/**
+ * @param size bytes of what comes
+ * @throws MindiError `set.catalog` when it would fill the disk with what no catalog is
+ */
+export async function expandFile(
+  from: Iterable<Buffer> | AsyncIterable<Buffer>,
+  size: number,
+  to: string,
+): Promise<void> {
+  const most = SMALL + MOST_GAIN * size;
+  async function* limited(chunks: AsyncIterable<Buffer>) {
+    let length = 0;
+    for await (const chunk of chunks) {
+      length += chunk.length;
+      if (length > most) throw spoiled(`its ${size} bytes become more than ${most}`);
+      yield chunk;
+    }
+  }
+  try {
+    await pipeline(from, createZstdDecompress(), limited, createWriteStream(to, { mode: 0o600 }));
+  } catch (error) {
+    throw (error as { code?: string }).code?.startsWith('ZSTD') ? spoiled(messageOf(error)) : error;
+  }
 }

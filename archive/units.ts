@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
 import type { Base } from './differential.ts';
+import { drained } from './drained.ts';
 import type { ArchiveSettings } from './settings.ts';
 import type { Found, Tell } from './walk.ts';
 
@@ -139,12 +140,6 @@ function parseLinkRecord(record: string): LinkedFile {
     kept,
   };
 }
-
-const drained = (stream: NodeJS.WritableStream) =>
-  new Promise<void>((resolve) => {
-    stream.once('drain', resolve);
-    stream.once('close', resolve);
-  });
 
 function canBeArchived(file: Found, { devices, pseudo }: Limits, tell: Tell): boolean {
   if (file.type === 's') tell(file.path, 'socket');

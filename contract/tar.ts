@@ -39,8 +39,6 @@ export interface TarHeader {
 
 const TYPES: Record<string, MemberType> = {
   '0': 'file',
-  '\0': 'file',
-  '7': 'file',
   '1': 'link',
   '2': 'symlink',
   '3': 'char',
@@ -65,14 +63,25 @@ export function readHeader(bytes: Buffer, start: number, end: number): TarHeader
     const flag = String.fromCharCode(bytes[at + 156] as number);
     if (flag === '\0' && bytes[at] === 0) return 'end';
     if (bytes.toString('latin1', at + 257, at + 262) !== 'ustar') throw broken('no header where one must be');
-    if (flag !== 'x' && flag !== 'g') return member(bytes, at, at + BLOCK - start, flag, records);
+    if (flag !== 'x') return member(bytes, at, at + BLOCK - start, flag, records);
+    // A second one would say something else to another program.
+    if (at > start) throw broken('two extended headers of one member');
     const size = number(bytes, at + 124, 12);
     if (size > HEADERS_LIMIT) throw broken('an extended header without end');
     const next = at + BLOCK + padded(size);
     if (next > end) return 'more';
-    if (flag === 'x') records = readRecords(bytes.toString('latin1', at + BLOCK, at + BLOCK + size));
+    records = readRecords(bytes.toString('latin1', at + BLOCK, at + BLOCK + size));
     at = next;
   }
+}
+
+/** Whether the sums of a member's headers are right: at one that is not a tar program looks for another header behind it. */
+export function hasRightSums(bytes: Buffer, { headers }: TarHeader): boolean {
+  const own = headers - BLOCK;
+  return [0, own].every((at) => {
+    const header = Buffer.from(bytes.subarray(at, at + BLOCK));
+    return number(header, 148, 8) === number(summed(header), 148, 8);
+  });
 }
 
 /** Bytes that blocks take for `size` bytes. */

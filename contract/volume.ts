@@ -40,7 +40,10 @@ export function isVolume(value: unknown): value is Volume {
   return [set, machine, created].every(isShown) && !Number.isNaN(Date.parse(created as string));
 }
 
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
+/** Nobody has more volumes; a loop over them must end. */
+const MOST_VOLUMES = 1_000_000;
+const isCount = (value: unknown) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MOST_VOLUMES;
 
 /** Printable: what is on a medium must not move the cursor of a console. */
 const isShown = (value: unknown) =>
