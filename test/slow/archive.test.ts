@@ -191,7 +191,7 @@ describe('a run that does not end well', () => {
       for (const name of readdirSync(place).filter((one) => one.endsWith('.incomplete')))
         await expect(openSet(join(place, name))).rejects.toThrow('never finished');
     }
-    const complete = readdirSync(place).filter((name) => !name.endsWith('.incomplete'));
+    const complete = readdirSync(place).filter((name) => !name.startsWith('.') && !name.endsWith('.incomplete'));
     expect(complete).toContain('tree-000001');
     for (const name of complete) {
       await using set = await openSet(join(place, name));
