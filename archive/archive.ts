@@ -82,6 +82,8 @@ export async function archive(
   try {
     await using target = await open({ settings, profile: profile ?? null, note: teller.note, ask });
     const run = begin(settings, target, keys, { from, base, record });
+    // Closed already when all went well.
+    using _catalog = run.catalog;
     teller.step('read');
     await readAll(run, settings, teller);
     await from.check?.();
