@@ -129,7 +129,8 @@ describe('a full disk', () => {
 
   test.each(['scratch', 'target'])('the %s: one sentence, older sets whole', (which) =>
     small(which, 4 << 20, async (folder) => {
-      const [isos, place] = which === 'target' ? [folder, scratch()] : [join(work, 'full-isos'), folder];
+      const [isos, place] =
+        which === 'target' ? [folder, join(work, 'full-scratch')] : [join(work, 'full-isos'), folder];
       const settings = { to: { iso: isos }, scratch: place, volume: [10 << 20] };
       await expect(archiveTree(tree, '', settings)).rejects.toMatchObject({
         message: expect.stringMatching(/no room left|no space left/i),
