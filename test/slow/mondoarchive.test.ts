@@ -90,7 +90,7 @@ describe(`the paper's example, on a server of ${canMountNfs ? 'NFS' : 'SSH: this
 test('without options on a terminal it asks, and shows the command line of the answers', async () => {
   await using terminal = await Terminal.run(`MINDI_LOG=${at('log')} ${resolve('bin/mondoarchive')}`, work);
   const answerTo = async (question: RegExp, ...keys: string[]) => {
-    await terminal.waitFor(new RegExp(`◆ .*${question.source}`));
+    await terminal.waitFor(new RegExp(`◆ .*${question.source}`), 60);
     await terminal.press(...keys);
   };
   await answerTo(/What shall I write to/, 'Enter');
@@ -107,7 +107,7 @@ test('without options on a terminal it asks, and shows the command line of the a
   const line = `mondoarchive -OV -i -d ${at('asked')} -s 700m -I ${at('home')} -E /tmp -N -G -W -p web1`;
   expect(screen.replaceAll(/\s/g, '')).toContain(line.replaceAll(' ', ''));
   await terminal.press('y');
-  expect(await terminal.waitFor(/exit status/)).toMatch(/asked\/web1-000001[\s\S]*exit status 0$/m);
+  expect(await terminal.waitFor(/exit status/, 60)).toMatch(/asked\/web1-000001[\s\S]*exit status 0$/m);
   expect(readdirSync(at('asked/web1-000001'))).toEqual(['web1-1.iso']);
 });
 
