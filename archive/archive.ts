@@ -79,18 +79,18 @@ export async function archive(
 ): Promise<ArchiveResult> {
   checkIncluded(settings.include);
   const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
+  const work = [settings.scratch];
   try {
     await using target = await open({ settings, profile: profile ?? null, note: teller.note, ask });
+    work.unshift(dirname(target.catalog));
     const run = begin(settings, target, keys, { from, base, record });
-    // Closed already when all went well.
-    using _catalog = run.catalog;
     teller.step('read');
     await readAll(run, settings, teller);
     await from.check?.();
     teller.step('finish');
     return await finish(run, settings, teller);
   } catch (error) {
-    throw storageProblem(error, nameOf(settings.to)) ?? error;
+    throw storageProblem(error, nameOf(settings.to), work) ?? error;
   }
 }
 

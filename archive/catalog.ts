@@ -93,7 +93,8 @@ export class Rows {
       recordTroubles(this.#catalog, failures);
       this.#catalog.exec('COMMIT');
     } catch (error) {
-      this.#catalog.exec('ROLLBACK');
+      // Of a full disk SQLite has done it by itself.
+      if (this.#catalog.isTransaction) this.#catalog.exec('ROLLBACK');
       throw error;
     }
     this.#catalog.exec('DELETE FROM waiting');

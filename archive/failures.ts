@@ -12,15 +12,22 @@ const WORDS: Record<string, [string, string]> = {
 /** SQLite's own codes for the same. https://www.sqlite.org/rescode.html */
 const OF_SQLITE: Record<number, string> = { 13: 'ENOSPC', 10: 'EIO', 8: 'EROFS' };
 
-/** The error to show when the set cannot be written; undefined for every other one. */
-export function storageProblem(error: unknown, directory: string): MindiError | undefined {
+/**
+ * The error to show when the set cannot be written; undefined for every other one.
+ * @param work where the catalog is while it is written, and where else volumes are made
+ */
+export function storageProblem(
+  error: unknown,
+  directory: string,
+  work: readonly string[] = [],
+): MindiError | undefined {
   if (error instanceof MindiError) return undefined;
-  const { code, errcode } = error as { code?: string; errcode?: number };
+  const { code, errcode, path = '' } = error as { code?: string; errcode?: number; path?: string };
   const known = WORDS[errcode === undefined ? (code ?? '') : (OF_SQLITE[errcode & 0xff] ?? '')];
   if (!known) return undefined;
   return new MindiError(`${known[0]}: ${messageOf(error)}`, {
     code: 'archive.storage',
-    where: directory,
+    where: (errcode === undefined ? work.find((place) => path.startsWith(`${place}/`)) : work[0]) ?? directory,
     hint: `${known[1]}. Older sets are whole; what this run wrote is marked .incomplete and can be removed.`,
     exitCode: 1,
     cause: error,

@@ -12,6 +12,8 @@ export interface PresentVolume {
   folder: string;
   volume: Volume;
   sums: Sum[];
+  /** Lines of the list of sums that are none, from 1. */
+  badLines: number[];
   /** Hash of the list of sums, which the next volume knows. */
   list: string;
 }
@@ -79,7 +81,7 @@ export const presentVolumes = (folder: string) => volumeFolders(folder).flatMap(
 export function presentVolume(folder: string): PresentVolume | null {
   const volume = parseVolume(readText(join(folder, VOLUME_FILE), VOLUME_FILE_LIMIT));
   const list = readText(join(folder, SHA256SUMS), SUMS_LIMIT);
-  return volume && { folder, volume, sums: parseSums(list).sums, list: hash('sha256', list) };
+  return volume && { folder, volume, ...parseSums(list), list: hash('sha256', list) };
 }
 
 /** What the first volume of a set that is there says; null where none is. */
@@ -123,6 +125,8 @@ export function problemsOf(there: readonly PresentVolume[], { set, of, machine }
     if (first === last) problems.push(`volume ${first} of ${of} of ${machine} is missing`);
     if (first < last) problems.push(`volumes ${first} to ${last} of ${of} of ${machine} are missing`);
   }
+  for (const { folder, badLines } of own)
+    if (badLines.length > 0) problems.push(`${join(folder, SHA256SUMS)} is damaged in line ${badLines.join(', ')}`);
   for (const { folder, volume } of own) {
     const before = own.find((one) => one.volume.number === volume.number - 1);
     if (before && typeof volume.previous === 'string' && volume.previous !== before.list)

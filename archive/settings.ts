@@ -70,10 +70,10 @@ export function archiveSettings({ name, archive, where, file }: Profile): Archiv
     );
   if (archive.parity !== null && to !== null && hasNoParity(to, archive.volume))
     problems.push(
-      new MindiError('parity is made for each volume, and none has a size', {
+      new MindiError('parity is made for each volume of a size, before it goes where it belongs', {
         code: 'archive.parity',
         where: where(['archive', 'parity']),
-        hint: 'Say archive.volume, 25GB; tapes have no parity.',
+        hint: 'Say archive.volume: 25GB; there is none on tapes, nor on servers that take files one by one.',
       }),
     );
   if (to === null || problems.length > 0) throw MindiError.all(problems, file, 'archive.unsaid');
@@ -102,9 +102,9 @@ function encryptionOf(said: Profile['archive']['encryption']): EncryptionSetting
   return { age, passphraseFile };
 }
 
-/** A whole set at once would take par2 days, and a tape is written as it comes. */
+/** A whole set at once would take par2 days; tapes and web servers get their archives as they come. */
 const hasNoParity = (to: ArchiveTo, volume: Profile['archive']['volume']) =>
-  'tape' in to || (volume === null && ('directory' in to || 'url' in to || 'iso' in to));
+  volume === null || 'tape' in to || ('url' in to && /^(https?|s3)\b/.test(to.url));
 
 const sizeOf = (size: string | number | null) => (size === null ? null : parseSize(String(size)));
 const sizesOf = (sizes: string | number | readonly (string | number)[] | null) =>

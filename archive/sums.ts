@@ -28,7 +28,8 @@ export async function verifySums(path: string, progress: (done: number) => void)
   const result: SumsResult = { folder, id: first?.set ?? '', files: 0, bytes: 0, problems: [], parity: [] };
   const spoiled: string[] = volumeFolders(folder).filter((one) => !volumes.some((volume) => volume.folder === one));
   if (first) result.problems.push(...problemsOf(volumes, first));
-  for (const { folder: place, sums } of volumes) {
+  for (const { folder: place, sums, badLines } of volumes) {
+    if (badLines.length > 0) spoiled.push(place);
     if (sums.length === 0) result.problems.push(`${place} has no list of sums`);
     for (const sum of [...sums, ...paritySums(place)]) {
       const file = join(place, sum.path);

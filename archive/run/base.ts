@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { Base } from '../differential.ts';
-import { NO_KEYS } from '../encryption/keys.ts';
+import type { Keys } from '../encryption/keys.ts';
 import { openSet } from '../set.ts';
 import { newestSet, type StoredSet, storedSets } from './stored-sets.ts';
 
@@ -14,6 +14,8 @@ export interface BaseChoice {
   since: string | null;
   /** Minutes the newest full set is good for, as the profile says. */
   differential: number | null;
+  /** What opens it when it is encrypted. */
+  keys: Keys;
 }
 
 /** The set that a new one is a differential of, open. */
@@ -47,7 +49,7 @@ export async function chooseBase(choice: BaseChoice, note: (text: string) => voi
     return NONE;
   }
   try {
-    return await opened(folder);
+    return await opened(folder, choice.keys);
   } catch (error) {
     if (since !== null) throw error;
     note(`${folder} cannot be what this set starts from: ${messageOf(error)}: this is a full set`);
@@ -55,8 +57,8 @@ export async function chooseBase(choice: BaseChoice, note: (text: string) => voi
   }
 }
 
-async function opened(folder: string): Promise<ChosenBase> {
-  const set = await openSet(folder, NO_KEYS, { withBases: false });
+async function opened(folder: string, keys: Keys): Promise<ChosenBase> {
+  const set = await openSet(folder, keys, { withBases: false });
   const base = new Base(set, basename(set.folder));
   const close = async () => {
     base.close();

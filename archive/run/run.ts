@@ -59,6 +59,7 @@ export async function archiveRun(
         directory: storeOf(settings),
         since: options.since,
         differential: how.differential,
+        keys: { identities: [], passphraseFile: settings.encryption?.passphraseFile ?? undefined },
       };
       await using chosen = await chooseBase(choice, teller.note);
       const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));

@@ -22,6 +22,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { execa } from 'execa';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -31,6 +32,7 @@ import { readMembers } from '../../archive/members.ts';
 import { shownPath } from '../../archive/selection.ts';
 import { openSet } from '../../archive/set.ts';
 import { verifySet } from '../../archive/verify.ts';
+import { LEVELS, type MethodName } from '../../contract/archive-set.ts';
 import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 
 const MINDI = resolve('bin/mindi');
@@ -417,21 +419,28 @@ const { branch } = fc.letrec<{ branch: Branch; leaf: string }>((tie) => ({
   }),
 }));
 
-test('random trees come back as they were', async () => {
+test('random trees come back as they were: by any method, encrypted or not, on any volumes', async () => {
+  const secret = await generateX25519Identity();
+  const identity = join(work, 'identity');
+  writeFileSync(identity, secret);
+  const encryption = { age: [await identityToRecipient(secret)], passphraseFile: null };
+  const methods = fc.constantFrom(...(Object.keys(LEVELS) as MethodName[]));
+  const volumes = fc.constantFrom(null, [4 << 20], [100_000]);
+  const options = fc.record({ method: methods, encryption: fc.constantFrom(null, encryption), volume: volumes });
   await fc.assert(
-    fc.asyncProperty(branch, fc.constantFrom('zstd', 'gzip', 'none'), async (root, method) => {
+    fc.asyncProperty(branch, options, async (root, how) => {
       const random = mkdtempSync(join(work, 'random-'));
       const from = join(random, 'tree');
       grow(Buffer.from(from), root);
-      await archiveTree(from, join(random, 'sets'), { method, level: method === 'none' ? 0 : 1, volume: [4 << 20] });
-      await using set = await openSet(join(random, 'sets'));
+      await archiveTree(from, join(random, 'sets'), { ...how, level: LEVELS[how.method].least });
+      await using set = await openSet(join(random, 'sets'), { identities: [identity] });
       const to = join(random, 'out');
       const { failed } = await extract(set, { paths: [], to, overwrite: false }, () => {});
       expect(failed).toEqual([]);
       expect(treeDifferences(from, join(to, from))).toBe('');
       rmSync(random, { recursive: true });
     }),
-    { numRuns: 8 },
+    { numRuns: 12 },
   );
 });
 

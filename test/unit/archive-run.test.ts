@@ -34,9 +34,19 @@ const RUN: RunSettings = {
   keep: null,
 };
 
-function run(directory: string, hooks: Partial<RunSettings['hooks']> = {}) {
+function run(
+  directory: string,
+  hooks: Partial<RunSettings['hooks']> = {},
+  more: Partial<RunSettings> = {},
+  options = {},
+) {
   const settings = { ...SETTINGS, include: [tree], to: { directory } };
-  return archiveRun(settings, { ...RUN, hooks: { ...RUN.hooks, ...hooks } }, { wait: 0, since: null }, QUIET);
+  return archiveRun(
+    settings,
+    { ...RUN, ...more, hooks: { ...RUN.hooks, ...hooks } },
+    { wait: 0, since: null, ...options },
+    QUIET,
+  );
 }
 
 describe('two runs never meet', () => {
@@ -114,4 +124,13 @@ describe('hooks', () => {
     ]);
     expect(existsSync(set)).toBe(true);
   });
+});
+
+test('when a set is complete, those that archive.keep does not keep are removed', async () => {
+  const place = join(work, 'kept');
+  const keep = { keep: { last: 1 } };
+  expect((await run(place, {}, keep)).removed).toEqual([]);
+  expect((await run(place, {}, keep, { since: 'last' })).removed).toEqual([]);
+  expect((await run(place, {}, keep)).removed).toEqual(['tree-000002', 'tree-000001']);
+  expect(readdirSync(place)).toEqual([LOCK_FILE, 'tree-000003']);
 });
