@@ -84,6 +84,8 @@ export async function archive(
     await using target = await open({ settings, profile: profile ?? null, note: teller.note, ask });
     work.unshift(dirname(target.catalog));
     const run = begin(settings, target, keys, { from, base, record });
+    // Closed already when all went well.
+    using _catalog = run.catalog;
     teller.step('read');
     await readAll(run, settings, teller);
     await from.check?.();

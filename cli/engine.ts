@@ -24,7 +24,7 @@ interface MediumParts {
 }
 
 /**
- * Where another engine archives, media restore its snapshot.
+ * Media find the profile's sets; where another engine archives, they restore its snapshot.
  * @param id null: the newest there is then
  */
 export async function mediumParts(
@@ -32,7 +32,10 @@ export async function mediumParts(
   note: (text: string) => void,
   id: string | null = null,
 ): Promise<MediumParts> {
-  if (profile.archive.engine === 'mindi') return { profile, files: {} };
+  if (profile.archive.engine === 'mindi') {
+    const { withSets } = await import('../archive/targets/on-medium.ts');
+    return { profile: withSets(profile), files: {} };
+  }
   const [{ snapshotFiles, withEngine }, { storeOf }] = await Promise.all([
     import('../archive/engines/medium.ts'),
     import('../archive/engines/settings.ts'),

@@ -67,6 +67,9 @@ export const volumeName = (number: number) => `volume-${sixDigits(number).slice(
 export const archiveName = (number: number, suffix: string) => `${sixDigits(number)}.tar${suffix}`;
 export const sliceName = (number: number) => `${SLICE}${sixDigits(number)}`;
 
+/** Beside the sets on a server that may not list what it has: the name of the newest complete one. */
+export const NEWEST_SET = 'newest-set';
+
 /** Reads a set's name; null of anything else. */
 export function parseSetName(text: string): { name: string; number: number; complete: boolean } | null {
   const [, name, number, incomplete] = /^(.+)-(\d{6,})(\.incomplete)?$/.exec(text) ?? [];

@@ -33,14 +33,7 @@ export const borg: Engine = {
   onMedium: (store, id) => ({
     sets: ['borg'],
     // It starts in /mnt/RESTORING, where borg extracts to.
-    command:
-      id === null
-        ? [
-            'sh',
-            '-c',
-            `exec borg extract --numeric-ids "::$(borg list --last 1 --short --glob-archives '${glob(store)}')"`,
-          ]
-        : ['borg', 'extract', '--numeric-ids', `::${id}`],
+    command: extractCommand(store, id),
     environment: {
       ...environmentOf(store),
       // Borg is compiled at its start: once for both of them.
@@ -52,6 +45,15 @@ export const borg: Engine = {
     warningCodes: [1],
   }),
 };
+
+function extractCommand({ repository, ...store }: Store, id: string | null): string[] {
+  // What is mounted read-only takes no lock.
+  const locking = repository.startsWith('/') ? ['--bypass-lock'] : [];
+  const words = ['borg', ...locking, 'extract', '--numeric-ids'];
+  if (id !== null) return [...words, `::${id}`];
+  const newest = ['borg', ...locking, 'list', '--last=1', '--short', `--glob-archives='${glob(store)}'`];
+  return ['sh', '-c', `exec ${words.join(' ')} "::$(${newest.join(' ')})"`];
+}
 
 const MEANINGS: Meaning[] = [
   FULL,
@@ -95,9 +97,9 @@ const callOf = (store: Store): Call => ({
 });
 
 /** Archives of a profile and machine begin so; a date follows. */
-const prefix = ({ name, machine }: Store) => `${machine}-${name}-`;
+const prefix = ({ name, machine }: Pick<Store, 'name' | 'machine'>) => `${machine}-${name}-`;
 const DATE = '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9]';
-const glob = (store: Store) => `${escaped(prefix(store))}${DATE}`;
+const glob = (store: Pick<Store, 'name' | 'machine'>) => `${escaped(prefix(store))}${DATE}`;
 
 async function backup(store: Store, source: Source, progress: (what: string) => void): Promise<Backup> {
   const id = `${prefix(store)}${new Date().toISOString().slice(0, 19)}`;

@@ -56,10 +56,6 @@ export interface MediumRestore {
   command: string[];
   environment: Record<string, string>;
   warningCodes: number[];
-  /** What is mounted before. */
-  source?: string;
-  /** What a person has to know of it. */
-  note?: string;
 }
 
 /** A program that archives for mindi: one file each in this folder. */
@@ -78,6 +74,9 @@ export interface Engine {
   extract(store: Store, id: string, paths: readonly string[], to: string): Promise<string[]>;
   /** Removes snapshots that a rule keeps no longer. Returns which. */
   prune(store: Store, keep: Keep): Promise<string[]>;
-  /** @param id null: the newest there is when it is restored */
+  /**
+   * @param store as the rescue system has it: a directory is mounted there, read-only
+   * @param id null: the newest there is when it is restored
+   */
   onMedium(store: Store, id: string | null): MediumRestore;
 }

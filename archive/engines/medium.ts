@@ -4,6 +4,7 @@ import { isAllowed } from '../../builder/secrets/scan.ts';
 import { SNAPSHOT_FILE, type SnapshotRecord } from '../../contract/snapshot.ts';
 import type { Store } from './engine.ts';
 import { ENGINES } from './index.ts';
+import { mediumSource } from './mounted.ts';
 
 /** Where an engine's files are on the medium: `password`, and those its variables name, by the variables' names. */
 const FOLDER = '/etc/mindi/engine';
@@ -34,10 +35,13 @@ export function withEngine(profile: Profile, store: Store, id: string | null, no
     const at = mode === undefined ? value : brought(name, value, (mode & 0o077) === 0);
     if (at !== undefined) environment[name] = at;
   }
-  const rest = ENGINES[store.engine].onMedium({ ...store, passwordFile, environment }, id);
+  const near = store.repository.startsWith('/') ? mediumSource(store.repository) : null;
+  const repository = near?.folder ?? store.repository;
+  const rest = ENGINES[store.engine].onMedium({ ...store, repository, passwordFile, environment }, id);
   const { restore, tools, network } = profile;
-  const source = restore.source ?? rest.source ?? null;
-  if (rest.note && source === null) note(rest.note);
+  const source = restore.source ?? near?.source ?? null;
+  if (near && source === null)
+    note(`the rescue system cannot find ${store.repository} by itself: say restore.source in the profile`);
   const remote = /^[^/]/.test(store.repository) || /^(nfs|smb)/.test(source ?? '');
   return {
     ...profile,

@@ -47,6 +47,8 @@ export const restic: Engine = {
       '--target',
       '/mnt/RESTORING',
       '--no-cache',
+      // What is mounted read-only takes no lock.
+      ...(store.repository.startsWith('/') ? ['--no-lock'] : []),
     ],
     environment: environmentOf(store),
     warningCodes: [],

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { hashFile } from '../../builder/cache.ts';
 import { MindiError } from '../../contract/error.ts';
 import type { Backup, Engine, Snapshot, SnapshotEntry, Store } from './engine.ts';
-import { mediumSource } from './mounted.ts';
 import { completeOnes, keptOnes, MARK, nextId } from './numbered.ts';
 import { ask, type Call, FULL, failure, follow, lines } from './program.ts';
 import { isName, type Source, unknown } from './source.ts';
@@ -41,24 +40,18 @@ export const tar: Engine = {
     }
     return removed;
   },
-  onMedium: (store, id) => {
-    const { source, folder } = mediumSource(store.repository);
-    const files = `${folder}/${id ?? `${store.name}-[0-9]*`}.tar*`;
-    return {
-      sets: [],
-      // Of several the newest; what is being written has another ending.
-      command: ['sh', '-c', `for newest in ${files}; do :; done; exec tar "$@" --file="$newest"`, 'sh', ...EXTRACT],
-      environment: { ...store.environment },
-      warningCodes: [],
-      ...(source
-        ? { source }
-        : { note: `the rescue system cannot find ${store.repository} by itself: say restore.source` }),
-    };
-  },
+  onMedium: ({ repository, name, environment }, id) => ({
+    sets: [],
+    // Of several the newest; what is being written has another ending.
+    command: ['sh', '-c', NEWEST, 'sh', `${repository}/${id ?? `${name}-[0-9]*`}.tar*`, ...EXTRACT],
+    environment: { ...environment },
+    warningCodes: [],
+  }),
 };
 
 const KEEPING = ['--numeric-owner', '--xattrs', '--acls'];
 const EXTRACT = ['--extract', '--auto-compress', '--preserve-permissions', ...KEEPING, '--xattrs-include=*'];
+const NEWEST = 'for newest in $1; do :; done; shift; exec tar "$@" --file="$newest"';
 /** While it is written. */
 const PART = '.part';
 

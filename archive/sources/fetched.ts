@@ -76,8 +76,10 @@ async function copy(volume: VolumeSource | undefined, file: string, to: string):
   });
 }
 
-/** Of volumes of several sets those of the one made last. */
+/** Of volumes of several sets those of the one made last; one without its last volume, a stray one maybe, comes behind all others. */
 export function newestSet<T extends { volume: Volume }>(volumes: readonly T[]): T[] {
-  const newest = volumes.toSorted((a, b) => Date.parse(b.volume.created) - Date.parse(a.volume.created))[0];
+  const whole = new Set(volumes.flatMap(({ volume: { of, set } }) => (of === null ? [] : [set])));
+  const rank = ({ volume: { set, created } }: T) => (whole.has(set) ? 1e15 : 0) + Date.parse(created);
+  const newest = volumes.toSorted((one, other) => rank(other) - rank(one))[0];
   return volumes.filter(({ volume }) => volume.set === newest?.volume.set);
 }

@@ -1,4 +1,4 @@
-import { parseSetName, setName, volumeName } from '../../contract/archive-set.ts';
+import { NEWEST_SET, parseSetName, setName, volumeName } from '../../contract/archive-set.ts';
 import { parseVolume, VOLUME_FILE, VOLUME_FILE_LIMIT } from '../../contract/volume.ts';
 import { textOf } from '../sources/source.ts';
 import { get, put } from './requests.ts';
@@ -8,8 +8,7 @@ import type { Store } from './store.ts';
  * Such a server may not tell what it has. So two files beside the sets name the newest complete one: of all, and of each
  * profile.
  */
-const NEWEST = 'newest-set';
-const newestOf = (name: string) => `${name}.${NEWEST}`;
+const newestOf = (name: string) => `${name}.${NEWEST_SET}`;
 const LIMIT = 300;
 
 async function pointer(store: Store, file: string): Promise<string | undefined> {
@@ -18,7 +17,7 @@ async function pointer(store: Store, file: string): Promise<string | undefined> 
 }
 
 /** The newest complete set there. */
-export const newestSetOf = (store: Store) => pointer(store, NEWEST);
+export const newestSetOf = (store: Store) => pointer(store, NEWEST_SET);
 
 /** The name of the next set: no volume is there under that name. */
 export async function nextSet(store: Store, name: string): Promise<string> {
@@ -32,5 +31,5 @@ export async function nextSet(store: Store, name: string): Promise<string> {
 
 /** Tells that a set is complete. */
 export async function markNewest(store: Store, name: string, set: string): Promise<void> {
-  for (const file of [newestOf(name), NEWEST]) await put(store, file, Buffer.from(`${set}\n`));
+  for (const file of [newestOf(name), NEWEST_SET]) await put(store, file, Buffer.from(`${set}\n`));
 }

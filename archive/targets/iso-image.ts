@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { volumeId } from '../../boot/medium.ts';
 import { run } from '../../builder/run.ts';
+import { MindiError } from '../../contract/error.ts';
 import type { BootMedium } from './boot-medium.ts';
 import type { StagedVolume } from './staged.ts';
 
@@ -23,8 +24,17 @@ export async function makeVolumeIso(
   if (volume.number === 1 && boot) return boot.make(await filesIn(folder), out);
   const id = `${volumeId(name).slice(0, 26)}_${volume.number}`;
   const words = ['-V', id, '-iso-level', '3', '-r', '-dir-mode', '0500', '-file-mode', '0400', '-no-pad', '-quiet'];
-  await run('xorriso', ['-no_rc', '-as', 'mkisofs', '-o', out, ...words, folder], { package: 'xorriso' });
+  try {
+    await run('xorriso', ['-no_rc', '-as', 'mkisofs', '-o', out, ...words, folder], { package: 'xorriso' });
+  } catch (error) {
+    // xorriso looks before it writes.
+    if (error instanceof MindiError && FULL.test(error.message))
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    throw error;
+  }
 }
+
+const FULL = /No space left on device|exceeds free space on media/;
 
 /** Host paths of a directory's files, by their path in it. */
 export async function filesIn(folder: string): Promise<Record<string, string>> {

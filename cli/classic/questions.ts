@@ -63,6 +63,9 @@ async function ask(): Promise<string[]> {
   const exclude = await said('What shall I leave out? (several paths: separated by |)', '', () => undefined);
   const network = await answered(confirm({ message: 'Shall I leave out file systems of servers?' }));
   const method = await answered(select({ message: 'How shall I compress it?', options: METHODS }));
+  const boots =
+    't' === letter ||
+    (await answered(confirm({ message: 'Shall the first medium start the machine, to restore it?' })));
   const name = await said('What shall I call it?', 'mondorescue', (text) => (text ? undefined : 'It needs a name.'));
   const verify = await answered(confirm({ message: 'Shall I verify it when it is written?' }));
   return [
@@ -73,6 +76,7 @@ async function ask(): Promise<string[]> {
     ...(exclude ? ['-E', exclude] : []),
     ...(network ? ['-N'] : []),
     ...method,
+    ...(boots ? [] : ['-W']),
     ...(name === 'mondorescue' ? [] : ['-p', name]),
   ];
 }

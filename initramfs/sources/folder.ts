@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseSetName } from '../../contract/archive-set.ts';
 import type { Volume } from '../../contract/volume.ts';
 import { type Context, tell } from '../boot.ts';
 import { log } from '../log.ts';
@@ -11,24 +12,58 @@ import { capital, type Directory, readFile, volumeIn } from './files.ts';
 import { LOOK, leaveSource, SOURCE } from './places.ts';
 import { type OpenSource, SourceError } from './source.ts';
 
-/** A volume that is an ISO file. */
-interface IsoVolume {
+/** A volume that is an ISO file, or a directory in one of a set. */
+interface FoundVolume {
   file: string;
   volume: Volume;
 }
 
 /**
- * Shows the data in a directory of a mounted file system: the directory itself, or, where there are ISO files with
- * volumes in it, one of these at a time.
+ * Shows the data in a directory of a mounted file system: the directory itself; where there are directories or ISO files
+ * with volumes in it, one of these at a time; where there are sets, the newest one.
  * @throws SourceError when there is nothing to show
  */
 export async function openFolder(context: Context, folder: Directory): Promise<OpenSource> {
   const names = await namesIn(folder);
   const own = await volumeIn(folder);
+  const folders = own ? [] : await folderVolumes(folder, names);
+  if (folders.length > 0) return openOne(context, folder, folders, (file) => showDirectory(at(folder, file)));
   const isos = own ? [] : newestSet(context, await isoVolumes(context, folder, names));
-  if (isos.length > 0) return openIsos(context, folder, isos);
+  if (isos.length > 0) return openOne(context, folder, isos, (file) => showIso(context, folder, file));
+  const set = own ? null : newestName(context, folder, names);
+  if (set) return openFolder(context, at(folder, set));
   await showDirectory(folder);
   return openDirectory({ ...folder, path: SOURCE }, own ? [own] : []);
+}
+
+const at = (folder: Directory, name: string): Directory => ({
+  ...folder,
+  path: join(folder.path, name),
+  name: `${name} on ${folder.name}`,
+});
+
+/** Of the complete sets there, as `mindi archive` names them, that with the highest number. */
+function newestName(context: Context, folder: Directory, names: readonly string[]): string | null {
+  const prefix = context.parameters.prefix ?? '';
+  const sets = names.flatMap((text) => {
+    const set = text.startsWith(prefix) ? parseSetName(text) : null;
+    return set?.complete ? [{ text, ...set }] : [];
+  });
+  if (new Set(sets.map(({ name }) => name)).size > 1)
+    throw new SourceError(
+      `Sets of several profiles are on ${folder.name}: ${sets.map(({ text }) => text).join(', ')}.`,
+      'Add one of them to the address, or say which by the boot parameter prefix=.',
+    );
+  return sets.sort((a, b) => b.number - a.number)[0]?.text ?? null;
+}
+
+async function folderVolumes(folder: Directory, names: readonly string[]): Promise<FoundVolume[]> {
+  const found: FoundVolume[] = [];
+  for (const file of names.filter((name) => /^volume-\d+$/.test(name))) {
+    const volume = await volumeIn({ path: join(folder.path, file), device: folder.device });
+    if (volume) found.push({ file, volume });
+  }
+  return found.sort((a, b) => a.volume.number - b.volume.number);
 }
 
 async function namesIn({ path, name }: Directory): Promise<string[]> {
@@ -57,37 +92,48 @@ export function openDirectory(directory: Directory, volumes: readonly Volume[]):
   };
 }
 
-async function openIsos(context: Context, folder: Directory, isos: readonly IsoVolume[]): Promise<OpenSource> {
-  const show = async ({ file }: IsoVolume) => {
+/** One volume at a time. */
+async function openOne(
+  context: Context,
+  folder: Directory,
+  found: readonly FoundVolume[],
+  mount: (file: string) => Promise<void>,
+): Promise<OpenSource> {
+  const show = async ({ file }: FoundVolume) => {
     await unmount(SOURCE);
-    const failure = await mountIso(context, folder, file, SOURCE);
-    if (failure) throw new SourceError(`${file} on ${folder.name} cannot be mounted: ${failure}.`, 'Copy it again.');
+    await mount(file);
     tell(context, `reading ${file} on ${folder.name}`);
   };
-  const [first] = isos;
+  const [first] = found;
   if (first) await show(first);
-  const volumes = isos.map(({ volume }) => volume);
+  const volumes = found.map(({ volume }) => volume);
   return {
     ...openDirectory({ ...folder, path: SOURCE }, volumes),
     next: async (number) => {
-      const iso = isos.find(({ volume }) => volume.number === number);
-      if (!iso) throw new SourceError(...missing(number, folder, isos));
-      await show(iso);
+      const one = found.find(({ volume }) => volume.number === number);
+      if (!one) throw new SourceError(...missing(number, folder, found));
+      await show(one);
     },
   };
 }
 
-function missing(number: number, folder: Directory, isos: readonly IsoVolume[]): [string, string] {
-  const there = isos.map(({ file }) => file).join(', ');
+async function showIso(context: Context, folder: Directory, file: string): Promise<void> {
+  const failure = await mountIso(context, folder, file, SOURCE);
+  if (failure) throw new SourceError(`${file} on ${folder.name} cannot be mounted: ${failure}.`, 'Copy it again.');
+}
+
+function missing(number: number, folder: Directory, found: readonly FoundVolume[]): [string, string] {
+  const there = found.map(({ file }) => file).join(', ');
+  const what = found[0]?.file.endsWith('.iso') ? 'The ISO file of volume' : 'Volume';
   return [
-    `The ISO file of volume ${number} is not on ${folder.name}; there are ${there}.`,
+    `${what} ${number} is not on ${folder.name}; there are ${there}.`,
     'Copy it beside them and try again, or choose another source.',
   ];
 }
 
 /** Every ISO file with a volume, in the order of sets and numbers. */
-async function isoVolumes(context: Context, folder: Directory, names: readonly string[]): Promise<IsoVolume[]> {
-  const found: IsoVolume[] = [];
+async function isoVolumes(context: Context, folder: Directory, names: readonly string[]): Promise<FoundVolume[]> {
+  const found: FoundVolume[] = [];
   const prefix = context.parameters.prefix ?? '';
   for (const file of names.filter((name) => name.startsWith(prefix))) {
     if (!/\.iso$/i.test(file) || !(await isFile(join(folder.path, file)))) continue;

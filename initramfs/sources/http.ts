@@ -5,7 +5,16 @@ import { placeOf, userOf } from './address.ts';
 import { passwordOf } from './password.ts';
 import { reachServer } from './server.ts';
 import { SourceError, type SourceKind } from './source.ts';
-import { ADVICE, type Answer, encodePath, readWeb, type Site, webVolume } from './web.ts';
+import {
+  ADVICE,
+  type Answer,
+  encodePath,
+  openSite,
+  type Site,
+  volumesOfSet,
+  type WebVolume,
+  webVolume,
+} from './web.ts';
 
 /**
  * Address: `http[s]://[USER[:PASSWORD]@]SERVER[:PORT]/PATH[?QUERY]`. Servers need not list what they have. What stands
@@ -19,17 +28,18 @@ export const http: SourceKind = {
     await reachServer(context, address, Number(address.port) || (address.protocol === 'https:' ? 443 : 80));
     const site = await siteOf(address, context);
     tell(context, `opening ${site.name}`);
-    const volume = await webVolume(site);
-    if (!volume) throw new SourceError(`${VOLUME_FILE} of ${site.name} describes no restore data.`, ADVICE);
-    return {
-      name: site.name,
-      path: null,
-      volumes: async () => [volume],
-      read: (name, offset) => readWeb(site, name, offset),
-      async close() {},
-    };
+    return openSite(site, await volumesOf(site));
   },
 };
+
+/** The site itself where it is a volume; the set it is, or the newest one there. */
+async function volumesOf(site: Site): Promise<WebVolume[]> {
+  const own = await webVolume(site).catch((error: Error) => error);
+  if (own && !(own instanceof Error)) return [{ folder: '', volume: own }];
+  const found = await volumesOfSet(site);
+  if (found.length > 0) return found;
+  throw own ?? new SourceError(`${VOLUME_FILE} of ${site.name} describes no restore data.`, ADVICE);
+}
 
 async function siteOf(address: URL, context: Context): Promise<Site> {
   const { protocol, host, origin, pathname, search } = address;

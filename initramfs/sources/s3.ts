@@ -8,8 +8,19 @@ import { newestSet } from './folder.ts';
 import { passwordOf } from './password.ts';
 import { parseS3 } from './s3-address.ts';
 import { hostOf, reachServer } from './server.ts';
-import { type OpenSource, SourceError, type SourceKind } from './source.ts';
-import { ADVICE, type Answer, encodePath, readWeb, type Site, textOf, webVolume } from './web.ts';
+import { SourceError, type SourceKind } from './source.ts';
+import {
+  ADVICE,
+  type Answer,
+  encodePath,
+  openSite,
+  readWeb,
+  type Site,
+  textOf,
+  volumesOfSet,
+  type WebVolume,
+  webVolume,
+} from './web.ts';
 
 /** Folders that are looked into for volumes. */
 const FOLDERS = 200;
@@ -17,13 +28,6 @@ const FOLDERS = 200;
 const PAGES = 20;
 const LIST_LIMIT = 1 << 22;
 const VOLUME_FOLDER = 'mindi/';
-
-/** A folder of the site that is a volume. */
-interface Found {
-  /** Empty for the site itself, else ends with a slash. */
-  folder: string;
-  volume: Volume;
-}
 
 /**
  * Storage with Amazon's S3 interface. Address: `s3://[KEY[:SECRET]@]BUCKET/PREFIX` and `s3+https://[KEY[:SECRET]@]SERVER/BUCKET/PREFIX`,
@@ -43,36 +47,20 @@ export const s3: SourceKind = {
   },
 };
 
-function openSite(site: Site, found: readonly Found[]): OpenSource {
-  let folder = found[0]?.folder ?? '';
-  return {
-    name: site.name,
-    path: null,
-    volumes: async () => found.map(({ volume }) => volume),
-    read: (name, offset) => readWeb(site, `${folder}${name}`, offset),
-    next: async (number) => {
-      const wanted = found.find(({ volume }) => volume.number === number);
-      if (!wanted)
-        throw new SourceError(`Volume ${number} is not on ${site.name}.`, 'Copy it there, or choose another source.');
-      folder = wanted.folder;
-    },
-    async close() {},
-  };
-}
-
 /** The site itself where it is a volume, else those of its folders that are one, of the newest set. */
-async function volumesOf(context: Context, site: Site, place: S3Place): Promise<Found[]> {
+async function volumesOf(context: Context, site: Site, place: S3Place): Promise<WebVolume[]> {
   const folders = await foldersOf(site, place).catch(async (error) => {
     // A key may read objects and not be allowed to list them.
     log(`${site.name}: ${(error as Error).message}`);
     return (await volumeOf(site, '')) ? [VOLUME_FOLDER] : Promise.reject(error);
   });
   const wanted = folders.includes(VOLUME_FOLDER) ? [''] : folders.slice(0, FOLDERS);
-  const found: Found[] = [];
+  const found: WebVolume[] = [];
   for (const folder of wanted) {
     const volume = await volumeOf(site, folder);
     if (volume) found.push({ folder, volume });
   }
+  if (found.length === 0) return volumesOfSet(site);
   return newestSet(context, found).sort((a, b) => a.volume.number - b.volume.number);
 }
 

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { NEWEST_SET, parseSetName, volumeName } from '../../contract/archive-set.ts';
 import { parseVolume, VOLUME_FILE, VOLUME_FILE_LIMIT, type Volume } from '../../contract/volume.ts';
 import { firstByte, get, Untrusted } from '../http.ts';
-import { SourceError } from './source.ts';
+import { type OpenSource, SourceError } from './source.ts';
 
 /** Seconds without a byte after which a server is given up. */
 const STALL = 60;
@@ -65,6 +66,55 @@ export const encodePath = (path: string) => path.split('/').map(encodeURICompone
 export async function webVolume(site: Site, folder = ''): Promise<Volume | null> {
   const text = await textOf(await readWeb(site, `${folder}${VOLUME_FILE}`), VOLUME_FILE_LIMIT + 1);
   return text.length > VOLUME_FILE_LIMIT ? null : parseVolume(text);
+}
+
+/** A folder of the site that is a volume: empty for the site itself, else it ends with a slash. */
+export interface WebVolume {
+  folder: string;
+  volume: Volume;
+}
+
+/** Bytes of the name of a set. */
+const NAME_LIMIT = 300;
+
+/** The volumes of the set that the site is as `mindi archive` wrote it, or of the newest set there; none: it has none. */
+export async function volumesOfSet(site: Site): Promise<WebVolume[]> {
+  const own = await numbered(site, '');
+  if (own.length > 0) return own;
+  const newest = await readWeb(site, NEWEST_SET)
+    .then((stream) => textOf(stream, NAME_LIMIT))
+    .catch(() => '');
+  return parseSetName(newest.trim())?.complete ? numbered(site, `${newest.trim()}/`) : [];
+}
+
+/** One after the other, up to the one that says it is the last, or is not there. */
+async function numbered(site: Site, set: string): Promise<WebVolume[]> {
+  const found: WebVolume[] = [];
+  do {
+    const folder = `${set}${volumeName(found.length + 1)}/`;
+    const volume = await webVolume(site, folder).catch(() => null);
+    if (!volume) break;
+    found.push({ folder, volume });
+  } while (found.at(-1)?.volume.of === null);
+  return found;
+}
+
+/** Reads one volume of these at a time, the first one at first. */
+export function openSite(site: Site, found: readonly WebVolume[]): OpenSource {
+  let folder = found[0]?.folder ?? '';
+  return {
+    name: site.name,
+    path: null,
+    volumes: async () => found.map(({ volume }) => volume),
+    read: (name, offset) => readWeb(site, `${folder}${name}`, offset),
+    next: async (number) => {
+      const wanted = found.find(({ volume }) => volume.number === number);
+      if (!wanted)
+        throw new SourceError(`Volume ${number} is not on ${site.name}.`, 'Copy it there, or choose another source.');
+      folder = wanted.folder;
+    },
+    async close() {},
+  };
 }
 
 /** So many bytes at most, as text; what breaks off is as long as it is. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { extract } from '../../archive/extract.ts';
 import { compareLive } from '../../archive/live.ts';
 import { archiveRun } from '../../archive/run/run.ts';
+import type { Keep } from '../../archive/run/settings.ts';
 import { openSet } from '../../archive/set.ts';
 import { verifySet } from '../../archive/verify.ts';
 import { makeTree, SETTINGS, treeDifferences } from '../archive-tree.ts';
@@ -18,15 +19,15 @@ beforeAll(() => {
 afterAll(() => rmSync(work, { recursive: true }));
 
 const QUIET = { step: () => {}, progress: () => {}, note: () => {} };
-const RUN = { hooks: { before: [], after: [], limit: 1 }, consistency: 'live', keep: null } as const;
+const RUN = { hooks: { before: [], after: [], limit: 1 }, consistency: 'live' } as const;
 
 function archived(
   tree: string,
   directory: string,
-  { since = null as string | null, differential = null as number | null } = {},
+  { since = null as string | null, differential = null as number | null, keep = null as Keep | null } = {},
 ) {
   const settings = { ...SETTINGS, include: [tree], to: { directory }, volume: [4 << 20] };
-  return archiveRun(settings, { ...RUN, differential }, { wait: 0, since }, QUIET);
+  return archiveRun(settings, { ...RUN, differential, keep }, { wait: 0, since }, QUIET);
 }
 
 /** What comes back of the newest set. */
@@ -173,3 +174,12 @@ function commandOf([what, one, other, number]: [(typeof CHANGES)[number], number
   };
   return `(${commands[what]}) 2>/dev/null || true`;
 }
+
+test('when a set is complete, those that archive.keep does not keep are removed; never what one of them needs', async () => {
+  const [tree, sets] = [join(work, 'kept'), join(work, 'kept-sets')];
+  mkdirSync(tree);
+  const kept = async (since: string | null) => (await archived(tree, sets, { since, keep: { last: 1 } })).removed;
+  expect([await kept(null), await kept('last'), await kept('last')]).toEqual([[], [], []]);
+  expect(await kept(null)).toEqual(['tree-000003', 'tree-000002', 'tree-000001']);
+  expect(readdirSync(sets)).toEqual(['.mindi-lock', 'tree-000004']);
+});

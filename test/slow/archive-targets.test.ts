@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -22,6 +25,8 @@ import { openSet } from '../../archive/set.ts';
 import { discProblem } from '../../archive/targets/burner.ts';
 import { verifySet } from '../../archive/verify.ts';
 import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
+import { serveSsh } from '../boot/servers.ts';
+import { freePort } from '../free-port.ts';
 import { S3_KEY, serveS3 } from '../s3-server.ts';
 import { isSigned } from '../s3-signature.ts';
 
@@ -68,6 +73,103 @@ describe('ISO files', () => {
     execFileSync('osirrox', ['-indev', iso, '-extract', '/', out], { stdio: 'pipe' });
     expect(execFileSync('sha256sum', ['-c', '--quiet', 'SHA256SUMS'], { cwd: out }).toString()).toBe('');
   });
+});
+
+describe('volumes that are lost or wrong', () => {
+  test('a file bigger than a volume; a lost volume and one of another set cost their own files only', async () => {
+    const big = join(work, 'big');
+    mkdirSync(big);
+    writeFileSync(join(big, 'large'), randomBytes(14 << 20));
+    for (const name of ['one', 'two', 'three']) writeFileSync(join(big, name), name);
+    const settings = { scratch: scratch(), volume: [6 << 20] };
+    const first = await archiveTree(big, '', { ...settings, to: { iso: join(work, 'big-isos') } });
+    const other = await archiveTree(big, '', { ...settings, to: { iso: join(work, 'other-isos') } });
+    expect(first.volumes).toBeGreaterThan(2);
+    const to = join(work, 'big-out');
+    {
+      await using set = await openSet(first.set);
+      expect(await extract(set, { paths: [], to, overwrite: false, own: false }, () => {})).toMatchObject({
+        failed: [],
+      });
+      execFileSync('cmp', [join(big, 'large'), join(to, big, 'large')]);
+    }
+    const second = join(first.set, 'tree-2.iso');
+    copyFileSync(join(other.set, 'tree-2.iso'), second);
+    {
+      await using set = await openSet(first.set);
+      const { problems, damaged } = await verifySet(set, () => {});
+      expect(problems.join('\n')).toContain('volume 2 of ');
+      expect(new Set(damaged.map(({ path }) => path.split('/').pop()))).toEqual(new Set(['large']));
+    }
+    rmSync(second);
+    await using set = await openSet(first.set);
+    const { damaged } = await verifySet(set, () => {});
+    expect(new Set(damaged.map(({ path }) => path.split('/').pop()))).toEqual(new Set(['large']));
+  });
+
+  test('without the last one, the catalog is asked for', async () => {
+    const folder = join(work, 'other-isos', 'tree-000001');
+    rmSync(join(folder, readdirSync(folder).sort().at(-1) ?? ''));
+    await expect(openSet(folder)).rejects.toThrow('the volume with the catalog, the last one, is missing');
+  });
+});
+
+describe('a full disk', () => {
+  /** A file system of so many bytes, gone afterwards. */
+  async function small(name: string, bytes: number, work: (folder: string) => Promise<void>): Promise<void> {
+    const folder = mkdtempSync(join(tmpdir(), `mindi-${name}-`));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'none', folder]);
+    try {
+      await work(folder);
+    } finally {
+      execFileSync('umount', [folder]);
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  test.each(['scratch', 'target'])('the %s: one sentence, older sets whole', (which) =>
+    small(which, 4 << 20, async (folder) => {
+      const [isos, place] =
+        which === 'target' ? [folder, join(work, 'full-scratch')] : [join(work, 'full-isos'), folder];
+      const settings = { to: { iso: isos }, scratch: place, volume: [10 << 20] };
+      await expect(archiveTree(tree, '', settings)).rejects.toMatchObject({
+        message: expect.stringMatching(/no room left|no space left/i),
+        exitCode: 1,
+      });
+    }),
+  );
+});
+
+test('a directory of an SSH server, mounted for the run', async () => {
+  const port = await freePort();
+  const key = join(work, 'key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  const server = await serveSsh(key, work, port);
+  writeFileSync(join(work, 'known_hosts'), `[127.0.0.1]:${port} ${server.publicKey}`);
+  const config = `IdentityFile ${key}\nUserKnownHostsFile ${work}/known_hosts\n`;
+  writeFileSync(join(work, 'ssh_config'), config);
+  mkdirSync(join(work, 'bin'));
+  writeFileSync(join(work, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${work}/ssh_config "$@"\n`, { mode: 0o755 });
+  const path = process.env.PATH;
+  process.env.PATH = `${work}/bin:${path}`;
+  try {
+    mkdirSync(join(work, 'remote'));
+    const url = `sshfs://root@127.0.0.1:${port}${work}/remote`;
+    const { set } = await archiveTree(tree, '', { to: { url }, scratch: scratch(), verify: true });
+    expect(set).toBe(`${url}/tree-000001`);
+    expect(readdirSync(join(work, 'remote'))).toEqual(['tree-000001']);
+    {
+      await using there = await openSet(url);
+      expect(await verifySet(there, () => {})).toMatchObject({ problems: [], damaged: [] });
+    }
+    const mounts = readFileSync('/proc/mounts', 'utf8');
+    expect(mounts).not.toContain('mindi-mount-');
+    server.stop();
+    await expect(archiveTree(tree, '', { to: { url }, scratch: scratch() })).rejects.toThrow('it cannot be mounted');
+  } finally {
+    process.env.PATH = path;
+    server.stop();
+  }
 });
 
 /** A web server that keeps what it gets; `refuse` says what it answers instead. */

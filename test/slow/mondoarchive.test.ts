@@ -90,21 +90,30 @@ describe(`the paper's example, on a server of ${canMountNfs ? 'NFS' : 'SSH: this
 test('without options on a terminal it asks, and shows the command line of the answers', async () => {
   await using terminal = await Terminal.run(`MINDI_LOG=${at('log')} ${resolve('bin/mondoarchive')}`, work);
   const answerTo = async (question: RegExp, ...keys: string[]) => {
-    await terminal.waitFor(new RegExp(`◆ .*${question.source}`));
+    await terminal.waitFor(new RegExp(`◆ .*${question.source}`), 60);
     await terminal.press(...keys);
   };
   await answerTo(/What shall I write to/, 'Enter');
-  await answerTo(/In which directory/, 'C-u', '/bkp', 'Enter');
+  await answerTo(/In which directory/, 'C-u', at('asked'), 'Enter');
   await answerTo(/How big/, '700m', 'Enter');
-  await answerTo(/What shall I archive/, 'C-u', at('a b'), 'Enter');
+  await answerTo(/What shall I archive/, 'C-u', at('home'), 'Enter');
   await answerTo(/What shall I leave out/, '/tmp', 'Enter');
   await answerTo(/file systems of servers/, 'y');
   await answerTo(/How shall I compress/, 'Down', 'Down', 'Enter');
+  await answerTo(/start the machine/, 'n');
   await answerTo(/call it/, 'C-u', 'web1', 'Enter');
   await answerTo(/verify it/, 'y');
   const screen = await terminal.waitFor(/Shall I begin/);
-  const line = `mondoarchive -OV -i -d /bkp -s 700m -I '${at('a b')}' -E /tmp -N -G -p web1`;
+  const line = `mondoarchive -OV -i -d ${at('asked')} -s 700m -I ${at('home')} -E /tmp -N -G -W -p web1`;
   expect(screen.replaceAll(/\s/g, '')).toContain(line.replaceAll(' ', ''));
-  await terminal.press('n');
+  await terminal.press('y');
+  expect(await terminal.waitFor(/exit status/, 60)).toMatch(/asked\/web1-000001[\s\S]*exit status 0$/m);
+  expect(readdirSync(at('asked/web1-000001'))).toEqual(['web1-1.iso']);
+});
+
+test('whoever presses Ctrl-C has nothing written', async () => {
+  await using terminal = await Terminal.run(`MINDI_LOG=${at('log')} ${resolve('bin/mondoarchive')}`, work);
+  await terminal.waitFor(/What shall I write to/);
+  await terminal.press('C-c');
   expect(await terminal.waitFor(/exit status/)).toMatch(/Nothing was written\.[\s\S]*exit status 1$/m);
 });

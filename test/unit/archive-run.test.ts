@@ -34,19 +34,9 @@ const RUN: RunSettings = {
   keep: null,
 };
 
-function run(
-  directory: string,
-  hooks: Partial<RunSettings['hooks']> = {},
-  more: Partial<RunSettings> = {},
-  options = {},
-) {
+function run(directory: string, hooks: Partial<RunSettings['hooks']> = {}) {
   const settings = { ...SETTINGS, include: [tree], to: { directory } };
-  return archiveRun(
-    settings,
-    { ...RUN, ...more, hooks: { ...RUN.hooks, ...hooks } },
-    { wait: 0, since: null, ...options },
-    QUIET,
-  );
+  return archiveRun(settings, { ...RUN, hooks: { ...RUN.hooks, ...hooks } }, { wait: 0, since: null }, QUIET);
 }
 
 describe('two runs never meet', () => {
@@ -124,13 +114,4 @@ describe('hooks', () => {
     ]);
     expect(existsSync(set)).toBe(true);
   });
-});
-
-test('when a set is complete, those that archive.keep does not keep are removed', async () => {
-  const place = join(work, 'kept');
-  const keep = { keep: { last: 1 } };
-  expect((await run(place, {}, keep)).removed).toEqual([]);
-  expect((await run(place, {}, keep, { since: 'last' })).removed).toEqual([]);
-  expect((await run(place, {}, keep)).removed).toEqual(['tree-000002', 'tree-000001']);
-  expect(readdirSync(place)).toEqual([LOCK_FILE, 'tree-000003']);
 });
