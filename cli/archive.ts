@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
-import type { RunResult } from '../archive/run/run.ts';
 import { parseSpan } from '../builder/profile/size.ts';
-import { TROUBLES, type Trouble } from '../contract/archive-set.ts';
+import { TROUBLES } from '../contract/archive-set.ts';
 import { MindiError } from '../contract/error.ts';
+import { archiveReport, troublesOf } from './archive-report.ts';
 import { askAtTerminal } from './ask.ts';
-import { answer, answerJson, size, table } from './output.ts';
+import { answer, answerJson } from './output.ts';
 import { showing } from './progress.ts';
 
 const TITLES = { read: 'reading and compressing', finish: 'catalog and sums' };
@@ -87,8 +87,8 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
     ),
   );
   const seconds = (performance.now() - started) / 1000;
-  if (options.json) answerJson({ ...result, seconds });
-  else answer(summary(result, seconds));
+  if (options.json) answerJson({ ...result, verified: settings.verify, seconds });
+  else answer(archiveReport(result, { seconds, verified: settings.verify }));
   if (troublesOf(result).some(([trouble]) => TROUBLES[trouble].missing) || result.problems.length > 0)
     process.exitCode = 1;
 }
@@ -99,21 +99,4 @@ function spanOf(said = '0m'): number {
   if (minutes === null)
     throw new MindiError(`--wait ${said} is no time`, { code: 'archive.wait', hint: 'As 30m, 2h, 1d.' });
   return minutes;
-}
-
-const troublesOf = ({ troubles }: RunResult) => Object.entries(troubles) as [Trouble, number][];
-
-function summary(result: RunResult, seconds: number): string {
-  const { set, files, bytes, stored, archives, volumes } = result;
-  const rows = [
-    ['set', set],
-    ['files', `${files}, ${size(bytes)}, at ${size(Math.round(bytes / seconds))}/s`],
-    ['stored', `${size(stored)}: ${archives} archives on ${volumes} volume${volumes === 1 ? '' : 's'}`],
-    ...(result.read.length > 0 ? [['read', result.read.map(({ path, how }) => `${path} (${how})`).join(', ')]] : []),
-    ...(result.base ? [['since', `${result.base}: ${result.kept} files as there, ${result.deleted} of it gone`]] : []),
-    ...(result.removed.length > 0 ? [['removed', result.removed.join(', ')]] : []),
-    ...troublesOf(result).map(([trouble, count]) => [trouble, `${count}: ${TROUBLES[trouble].words}`]),
-  ];
-  const more = troublesOf(result).length > 0 ? `\nWhich: mindi list ${set} --troubles` : '';
-  return table(rows) + more;
 }

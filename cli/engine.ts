@@ -3,7 +3,7 @@ import type { OpenSnapshot } from '../archive/engines/open.ts';
 import type { EngineResult } from '../archive/engines/run.ts';
 import type { Profile } from '../builder/profile/load.ts';
 import type { Output } from '../builder/trust/documents.ts';
-import { answer, answerJson, size, table, talk } from './output.ts';
+import { answer, answerJson, duration, size, table, talk } from './output.ts';
 import { showing } from './progress.ts';
 
 /** `mindi archive`, `verify`, `list` and `extract` where another program than mindi archives. */
@@ -82,11 +82,12 @@ async function mediaFor(profile: Profile, id: string, out: string, note: (text: 
 
 function summary(result: EngineResult, media: readonly Output[], seconds: number): string {
   const { engine, repository, snapshot, files, bytes, added, removed, problems } = result;
-  const rate = bytes > 0 ? `, ${size(bytes)}, at ${size(Math.round(bytes / seconds))}/s` : '';
+  const rate = bytes > 0 ? `, ${size(Math.round(bytes / seconds))}/s` : '';
   const rows = [
     ['snapshot', `${snapshot} of ${engine}`],
     ['repository', repository],
-    ['files', `${files}${rate}`],
+    ['files', `${files}, ${size(bytes)}`],
+    ['took', `${duration(seconds)}${rate}`],
     ...(added === null ? [] : [['new there', size(added)]]),
     ...(removed.length > 0 ? [['removed', removed.join(', ')]] : []),
     ...media.map(({ path, size: bytes }) => ['medium', `${path}, ${size(bytes)}`]),

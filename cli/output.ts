@@ -60,6 +60,14 @@ export function size(bytes: number): string {
   return `${value.toFixed(1)} ${units[unit]}`;
 }
 
+/** 2 h 13 min; 4 min 5 s; 1.2 s. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** Prints an error for people (or as JSON) and returns the exit code it asks for. Anything but a MindiError is our own bug. */
 export function report(error: unknown, json: boolean): number {
   const known = error instanceof MindiError;
