@@ -46,7 +46,7 @@ beforeAll(async () => {
     memory: 1024,
     medium: { path: iso(1), as: 'cdrom' },
     drives: [`${at('disk.img')}:virtio`],
-    more: ['-device', 'ide-cd,id=second'],
+    more: ['-device', 'ide-cd,id=second,bus=ide.4'],
   });
 });
 afterAll(() => machine?.stop());
