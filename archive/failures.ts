@@ -1,4 +1,7 @@
 import { MindiError, messageOf } from '../contract/error.ts';
+import { placeAddress } from './places/place.ts';
+
+const GONE: [string, string] = ['the server does not answer any more', 'Look at it and at the network'];
 
 /** What the failed writing of a set means, by its code: what is said and what can be done. */
 const WORDS: Record<string, [string, string]> = {
@@ -8,6 +11,7 @@ const WORDS: Record<string, [string, string]> = {
   EIO: ['the disk fails', 'Look at its health, and choose another directory'],
   EACCES: ['you may not write there', 'Run mindi as root, or choose another directory'],
   EPERM: ['you may not write there', 'Run mindi as root, or choose another directory'],
+  ...Object.fromEntries(['ENOTCONN', 'ECONNABORTED', 'ETIMEDOUT', 'ESTALE', 'EHOSTDOWN'].map((code) => [code, GONE])),
 };
 /** SQLite's own codes for the same. https://www.sqlite.org/rescode.html */
 const OF_SQLITE: Record<number, string> = { 13: 'ENOSPC', 10: 'EIO', 8: 'EROFS' };
@@ -23,7 +27,9 @@ export function storageProblem(
 ): MindiError | undefined {
   if (error instanceof MindiError) return undefined;
   const { code, errcode, path = '' } = error as { code?: string; errcode?: number; path?: string };
-  const known = WORDS[errcode === undefined ? (code ?? '') : (OF_SQLITE[errcode & 0xff] ?? '')];
+  const errno = errcode === undefined ? (code ?? '') : (OF_SQLITE[errcode & 0xff] ?? '');
+  // What is mounted from a server ends so when that is gone.
+  const known = errno === 'EIO' && placeAddress(directory) ? GONE : WORDS[errno];
   if (!known) return undefined;
   return new MindiError(`${known[0]}: ${messageOf(error)}`, {
     code: 'archive.storage',

@@ -31,6 +31,8 @@ Each run writes a set of its own: a directory of volumes, named after the profil
 name ends in .incomplete. Sets that are there stay, unless archive.keep says how many do. The README on each volume tells
 how to restore it by hand. archive.before and archive.after name programs that run around it, archive.consistency says
 whether files are read from snapshots. A second run at the same place ends with 1 at once, or waits by --wait.
+archive.to is a directory, ISO files, a burner, a stick, a tape or a server (docs/archive-targets.md); discs, sticks and tapes
+are asked for one after the other. With media: in the profile the first volume of ISO files, discs, sticks and tapes boots.
 With archive.engine another program writes a snapshot into its repository (docs/engines.md).
 
 Exit status: 0; 1 when something could not be read or the target is full; 2 when the profile is wrong.
@@ -39,6 +41,8 @@ Examples:
   printf 'name: srv\\narchive: { include: [/srv], to: { directory: /bkp }, volume: 700MiB }\\n' > srv.yaml
   mindi archive srv.yaml
   mindi archive srv.yaml --since last
+  printf 'name: cds\\nmedia: [iso]\\narchive: { include: [/srv], to: { burner: /dev/sr0 }, volume: 4480m }\\n' > cds.yaml
+  mindi archive cds.yaml --verify
   mindi verify /bkp
   mindi list /bkp --find '*.conf'
   mindi extract /bkp /srv/www/index.html --to /tmp/restored`,

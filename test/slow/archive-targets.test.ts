@@ -23,7 +23,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { extract } from '../../archive/extract.ts';
 import { openSet } from '../../archive/set.ts';
 import { discProblem } from '../../archive/targets/burner.ts';
+import { openTarget } from '../../archive/targets/index.ts';
+import type { Target } from '../../archive/targets/target.ts';
 import { verifySet } from '../../archive/verify.ts';
+import type { Volume } from '../../contract/volume.ts';
 import { archiveTree, makeTree, treeDifferences } from '../archive-tree.ts';
 import { serveSsh } from '../boot/servers.ts';
 import { freePort } from '../free-port.ts';
@@ -140,7 +143,16 @@ describe('a full disk', () => {
   );
 });
 
-test('a directory of an SSH server, mounted for the run', async () => {
+/** A target's begin that takes the server away when the volume of that number begins. */
+const stopAt = (number: number, target: Target, stop: () => void) => {
+  const { begin } = target;
+  return async (volume: Volume) => {
+    if (volume.number === number) stop();
+    return begin(volume);
+  };
+};
+
+test('a directory of an SSH server, mounted for the run; one that goes away is a sentence', async () => {
   const port = await freePort();
   const key = join(work, 'key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -149,7 +161,11 @@ test('a directory of an SSH server, mounted for the run', async () => {
   const config = `IdentityFile ${key}\nUserKnownHostsFile ${work}/known_hosts\n`;
   writeFileSync(join(work, 'ssh_config'), config);
   mkdirSync(join(work, 'bin'));
-  writeFileSync(join(work, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${work}/ssh_config "$@"\n`, { mode: 0o755 });
+  writeFileSync(
+    join(work, 'bin/ssh'),
+    `#!/bin/sh\necho $$ >${work}/ssh.pid\nexec /usr/bin/ssh -F ${work}/ssh_config "$@"\n`,
+    { mode: 0o755 },
+  );
   const path = process.env.PATH;
   process.env.PATH = `${work}/bin:${path}`;
   try {
@@ -164,7 +180,24 @@ test('a directory of an SSH server, mounted for the run', async () => {
     }
     const mounts = readFileSync('/proc/mounts', 'utf8');
     expect(mounts).not.toContain('mindi-mount-');
-    server.stop();
+    // In the middle of a run: no connection, and no new one.
+    const gone = () => {
+      server.stop();
+      process.kill(Number(readFileSync(join(work, 'ssh.pid'), 'utf8')), 'SIGKILL');
+    };
+    const place = join(work, 'gone-scratch');
+    const more = { to: { url }, scratch: place, volume: [4 << 20] };
+    const run = archiveTree(tree, '', more, {
+      open: async (context) => {
+        const target = await openTarget(context);
+        return Object.assign(target, { begin: stopAt(2, target, gone) });
+      },
+    });
+    await expect(run).rejects.toMatchObject({
+      message: expect.stringContaining('the server does not answer any more'),
+      exitCode: 1,
+    });
+    expect(readFileSync('/proc/mounts', 'utf8')).not.toContain('mindi-mount-');
     await expect(archiveTree(tree, '', { to: { url }, scratch: scratch() })).rejects.toThrow('it cannot be mounted');
   } finally {
     process.env.PATH = path;
