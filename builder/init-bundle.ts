@@ -10,7 +10,7 @@ import { cached, hashOf } from './cache.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** Everything of ours the bundle could be made from. */
-const SOURCES = ['initramfs', 'contract', 'capture', 'packages/node-kmod-deps/src'];
+const SOURCES = ['initramfs', 'contract', 'capture', 'restore', 'packages/node-kmod-deps/src'];
 
 /** Programs of the rescue system: the init, and beside it what is big and seldom needed, which it loads only then. */
 const PROGRAMS = {

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Machine, Said } from '../capture/machine.ts';
-import { MindiError } from '../contract/error.ts';
+import type { Facts, Machine, Said } from '../capture/machine.ts';
+import { MindiError, messageOf } from '../contract/error.ts';
 import { run } from './run.ts';
 
 /** Any exit code is an answer. */
@@ -27,4 +27,20 @@ export const thisMachine: Machine = {
 export function hasProgram(name: string): boolean {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'].filter(Boolean);
   return folders.some((folder) => existsSync(join(folder, name)));
+}
+
+/** Reads what programs said on another machine. */
+export async function readFacts(file: string): Promise<Facts> {
+  const hint = '`mindi layout --facts` of the rescue system writes such a file.';
+  try {
+    const { programs, files } = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof programs === 'object' && programs && typeof files === 'object' && files) return { programs, files };
+    throw new Error('it has no programs and files');
+  } catch (error) {
+    throw new MindiError(`these facts cannot be read: ${messageOf(error)}`, {
+      code: 'layout.facts',
+      where: file,
+      hint,
+    });
+  }
 }

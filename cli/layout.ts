@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import type { Facts } from '../capture/machine.ts';
 import type { Layout } from '../contract/layout/schema.ts';
 import { answer, answerJson, talk } from './output.ts';
 
@@ -83,24 +82,8 @@ async function capture(facts: string | undefined): Promise<Layout> {
   const { recorded } = await import('../capture/machine.ts');
   const { thisMachine } = await import('../builder/this-machine.ts');
   const { hostname } = await import('node:os');
+  const { readFacts } = await import('../builder/this-machine.ts');
   return facts ? captureLayout(recorded(await readFacts(facts)), null) : captureLayout(thisMachine, hostname());
-}
-
-async function readFacts(file: string): Promise<Facts> {
-  const { readFile } = await import('node:fs/promises');
-  const { MindiError, messageOf } = await import('../contract/error.ts');
-  const hint = '`mindi layout --facts` of the rescue system writes such a file.';
-  try {
-    const { programs, files } = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof programs === 'object' && programs && typeof files === 'object' && files) return { programs, files };
-    throw new Error('it has no programs and files');
-  } catch (error) {
-    throw new MindiError(`these facts cannot be read: ${messageOf(error)}`, {
-      code: 'layout.facts',
-      where: file,
-      hint,
-    });
-  }
 }
 
 async function importFile(file: string, { raidtab, lvm }: Options): Promise<Layout> {

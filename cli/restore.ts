@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { MindiError } from '../contract/error.ts';
-import type { Layout } from '../contract/layout/schema.ts';
 import type { Plan, Situation } from '../restore/plan/plan.ts';
 import type { Step } from '../restore/plan/step.ts';
 import { answer, answerJson, table, talk } from './output.ts';
 
 interface Options {
   on?: string;
+  facts?: string;
   disk: string[];
   keep: string[];
   json?: boolean;
@@ -19,20 +19,21 @@ export function restoreCommand(): Command {
     .description('print every command that would make a layout on the disks of this machine, and what would be lost')
     .argument('<layout>', 'file that `mindi layout` wrote')
     .option('--on <layout>', 'plan for the machine whose layout is in this file, not for this one')
+    .option('--facts <facts>', 'plan for the machine that said this: `mindi layout --facts` of the rescue system')
     .option('--disk <id=disk>', 'make this disk of the layout on that disk of the machine; may be repeated', gather, [])
     .option('--keep <disk>', 'never write to this disk of the machine; may be repeated', gather, [])
     .option('--json', 'print the plan as JSON')
     .addHelpText(
       'after',
       `
-Nothing is written. This version has no command that carries a plan out: it can be read, checked and kept.
+Nothing is written. The rescue system carries the JSON out: \`mindi restore apply\`. docs/layout.md has the way there.
 
 Exit status: 0 it could be done, 1 something stands against it, 2 a file is wrong.
 
 Examples:
   mindi restore plan layout.yaml                          onto this machine
   mindi restore plan layout.yaml --disk sda=nvme0n1       which of two equal disks
-  mindi restore plan old.yaml --on new.yaml --json        onto another machine`,
+  mindi restore plan old.yaml --facts new.facts --json >plan    for the rescue system that told the facts`,
     )
     .exitOverride()
     .action(printPlan);
@@ -46,7 +47,7 @@ async function printPlan(file: string, options: Options): Promise<void> {
   const made = plan(layout, { ...(await situation(options)), chosen: pairs(options.disk) });
   if (options.json) answerJson(made);
   else answer(textOf(made));
-  talk('mindi: nothing was written; this version cannot carry a plan out.');
+  talk('mindi: nothing was written. On the rescue system `mindi restore apply` carries a plan out.');
 }
 
 function pairs(all: readonly string[]): Record<string, string> {
@@ -61,23 +62,17 @@ function pairs(all: readonly string[]): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-async function situation({ on, keep }: Options): Promise<Situation> {
+async function situation({ on, facts, keep }: Options): Promise<Situation> {
   const { readLayout } = await import('../contract/layout/file.ts');
   const asked = Object.fromEntries(keep.map((disk) => [disk.replace(/^\/dev\//, ''), 'to be kept']));
   if (on) return { there: await readLayout(on), refused: asked };
   const { captureMachine } = await import('../capture/capture.ts');
-  const { hasProgram, thisMachine } = await import('../builder/this-machine.ts');
-  const now = await captureMachine(thisMachine);
-  return { ...now, refused: { ...(await ownDisks(now.there)), ...asked }, hasProgram };
-}
-
-/** What this system runs from is not what it can be restored onto. */
-async function ownDisks(there: Layout): Promise<Record<string, string>> {
-  const { rootFinder } = await import('../contract/layout/graph.ts');
-  const roots = rootFinder(there);
-  const own = Object.entries(there.filesystems).filter(([, { mounts = [] }]) => mounts.some(({ at }) => at === '/'));
-  const disks = own.flatMap(([id, { devices = [] }]) => [id, ...devices].flatMap(roots));
-  return Object.fromEntries(disks.map((disk) => [disk, 'the disk this system runs from']));
+  const { disksInUse } = await import('../restore/in-use.ts');
+  const { hasProgram, readFacts, thisMachine } = await import('../builder/this-machine.ts');
+  const { recorded } = await import('../capture/machine.ts');
+  const now = await captureMachine(facts ? recorded(await readFacts(facts)) : thisMachine);
+  const refused = { ...disksInUse(now.there), ...asked };
+  return facts ? { ...now, refused } : { ...now, refused, hasProgram };
 }
 
 function textOf({ targets, lost, steps, after, hash }: Plan): string {

@@ -2,27 +2,8 @@ import { typeWord } from '../contract/layout/partition-types.ts';
 import { emptyLayout, type FileSystem, type Layout, type Table, type Volume } from '../contract/layout/schema.ts';
 import type { Plan } from '../restore/plan/plan.ts';
 
-/** What the programs of a plan would make, understood from their words alone. */
-export function interpret(plan: Plan, disks: Layout['disks']): Layout {
-  const layout = { ...emptyLayout(), disks };
-  const ids = new Map(plan.targets.map(({ wanted, node }) => [node, wanted]));
-  const world: World = {
-    layout,
-    idOf: (node) => ids.get(node) ?? node.replace(/^\/dev\/(?:mapper\/|md\/)?/, ''),
-    name: (node, id) => void ids.set(node, id),
-    mounted: new Map(),
-    locked: new Map(),
-  };
-  for (const { argv, input = '' } of plan.steps) {
-    const [program = '', ...words] = argv;
-    const act = PROGRAMS[program];
-    if (!act) throw new Error(`the interpreter does not know ${program}`);
-    act(world, parse(words, FLAGS[program] ?? []), input);
-  }
-  return layout;
-}
-
-interface World {
+/** A machine that understands the programs of a plan from their words alone, and refuses what the real ones would. */
+export interface World {
   layout: Layout;
   idOf(node: string): string;
   name(node: string, id: string): void;
@@ -30,6 +11,35 @@ interface World {
   mounted: Map<string, string>;
   /** Headers by the device they are on. */
   locked: Map<string, Layout['encrypted'][string]>;
+  /** Names of open encrypted devices. */
+  open: Set<string>;
+}
+
+export function worldOf(plan: Plan, disks: Layout['disks']): World {
+  const ids = new Map(plan.targets.map(({ wanted, node }) => [node, wanted]));
+  return {
+    layout: { ...emptyLayout(), disks },
+    idOf: (node) => ids.get(node) ?? node.replace(/^\/dev\/(?:mapper\/|md\/)?/, ''),
+    name: (node, id) => void ids.set(node, id),
+    mounted: new Map(),
+    locked: new Map(),
+    open: new Set(),
+  };
+}
+
+/** Runs a program there. @returns its exit code */
+export function runIn(world: World, [program = '', ...words]: readonly string[], input: string): number {
+  const act = PROGRAMS[program];
+  if (!act) throw new Error(`the interpreter does not know ${program}`);
+  return act(world, parse(words, FLAGS[program] ?? []), input) === false ? 1 : 0;
+}
+
+/** What all programs of a plan make together. */
+export function interpret(plan: Plan, disks: Layout['disks']): Layout {
+  const world = worldOf(plan, disks);
+  for (const { argv, input = '' } of plan.steps)
+    if (runIn(world, argv, input) !== 0) throw new Error(`refused: ${argv.join(' ')}`);
+  return world.layout;
 }
 
 interface Words {
@@ -42,6 +52,8 @@ interface Words {
 /** Options without a value. */
 const FLAGS: Record<string, string[]> = {
   wipefs: ['all', 'force', 'quiet'],
+  lvremove: ['quiet', 'yes', 'force'],
+  vgremove: ['quiet', 'yes', 'force'],
   sfdisk: ['quiet'],
   mdadm: ['create', 'run', 'quiet', 'stop'],
   cryptsetup: ['batch-mode'],
@@ -78,11 +90,17 @@ function some<T extends object>(fields: T): T {
 }
 const listed = (text: string | undefined) => text?.split(',').filter(Boolean) ?? [];
 
-type Program = (world: World, words: Words, input: string) => void;
+/** False: it fails. */
+type Program = (world: World, words: Words, input: string) => unknown;
 
 const PROGRAMS: Record<string, Program> = {
   wipefs: () => {},
-  umount: ({ mounted }, { rest: [place = ''] }) => void mounted.delete(place),
+  umount: ({ mounted }, { rest: [place = ''] }) => mounted.delete(place) && undefined,
+  lvremove: ({ layout }, { rest: [id = ''] }) => void delete layout.volumes[id],
+  vgremove: ({ layout }, { rest: [name = ''] }) => {
+    delete layout.groups[name];
+    for (const volume of Object.values(layout.physicalVolumes)) if (volume.group === name) delete volume.group;
+  },
   mkdir: () => {},
   sfdisk: ({ layout, idOf, name }, { rest: [node = ''] }, input) => {
     const id = idOf(node);
@@ -111,6 +129,8 @@ const PROGRAMS: Record<string, Program> = {
   },
   mdadm: ({ layout, idOf }, { options, rest }) => {
     const [node = '', ...members] = rest;
+    if ('stop' in options) return void delete layout.arrays[idOf(node)];
+    if (layout.arrays[idOf(node)]) return false;
     const count = Number(options['raid-devices']);
     const words: Record<string, string> = { n: 'near', f: 'far', o: 'offset' };
     layout.arrays[idOf(node)] = some({
@@ -125,8 +145,11 @@ const PROGRAMS: Record<string, Program> = {
       name: options.name,
     });
   },
-  cryptsetup: ({ layout, idOf, locked }, { options, rest: [verb, node = '', name = ''] }) => {
+  cryptsetup: ({ layout, idOf, locked, open }, { options, rest: [verb, node = '', name = ''] }) => {
+    if (verb === 'close') return open.delete(node) && undefined;
     if (verb === 'open') {
+      if (open.has(name) || !locked.has(idOf(node))) return false;
+      open.add(name);
       layout.encrypted[name] = locked.get(idOf(node)) as Layout['encrypted'][string];
       return;
     }
@@ -145,13 +168,16 @@ const PROGRAMS: Record<string, Program> = {
     locked.set(idOf(node), header);
   },
   pvcreate: ({ layout, idOf }, { options, rest: [node = ''] }) => {
+    if (layout.physicalVolumes[idOf(node)]?.group) return false;
     layout.physicalVolumes[idOf(node)] = { uuid: options.uuid ?? '', dataStart: bytes(options.dataalignment) ?? 0 };
   },
   vgcreate: ({ layout, idOf }, { options, tags, rest: [name = '', ...nodes] }) => {
+    if (layout.groups[name]) return false;
     for (const node of nodes) (layout.physicalVolumes[idOf(node)] as { group?: string }).group = name;
     layout.groups[name] = { extentSize: bytes(options.physicalextentsize) ?? 0, ...(tags.length > 0 ? { tags } : {}) };
   },
   lvcreate: ({ layout, idOf }, { options, rest: [group = '', ...on] }) => {
+    if (layout.volumes[`${group}/${options.name}`] || !layout.groups[group]) return false;
     layout.volumes[`${group}/${options.name}`] = some({
       group,
       kind: options.type as Volume['kind'],
@@ -189,27 +215,36 @@ const PROGRAMS: Record<string, Program> = {
     make(world, node, 'vfat', options.i?.replace(/^(.{4})/, '$1-'), options.n, { fatBits: options.F }),
   mkswap: (world, { options, rest: [node = ''] }) => make(world, node, 'swap', options.uuid, options.label, {}),
   mount: ({ layout, idOf, mounted }, { rest: [node = '', place = ''] }) => {
+    const filesystem = layout.filesystems[idOf(node)];
+    if (mounted.has(place) || !filesystem) return false;
     mounted.set(place, idOf(node));
-    if (!place.startsWith('/mnt/RESTORING')) return;
-    const filesystem = layout.filesystems[idOf(node)] as FileSystem;
-    filesystem.mounts = [...(filesystem.mounts ?? []), { at: place.slice('/mnt/RESTORING'.length) || '/' }];
+    const at = place.startsWith('/mnt/RESTORING') ? place.slice('/mnt/RESTORING'.length) || '/' : null;
+    if (at && !filesystem.mounts?.some((mount) => mount.at === at))
+      filesystem.mounts = [...(filesystem.mounts ?? []), { at }];
   },
   btrfs: ({ layout, mounted }, { rest: [, verb, path = ''] }) => {
     const [place, id] = [...mounted].find(([one]) => path.startsWith(`${one}/`)) ?? ['', ''];
     const filesystem = layout.filesystems[id] as FileSystem;
     const name = path.slice(place.length + 1);
-    if (verb === 'set-default') filesystem.defaultSubvolume = name;
+    if (!filesystem) return false;
+    const others = filesystem.subvolumes?.filter((one) => one !== name) ?? [];
+    if (verb === 'delete') filesystem.subvolumes = others;
+    else if (verb === 'set-default') filesystem.defaultSubvolume = name;
+    else if (filesystem.subvolumes?.includes(name)) return false;
     else filesystem.subvolumes = [...(filesystem.subvolumes ?? []), name];
   },
 };
 
 function make(
-  { layout, idOf }: World,
+  { layout, idOf, open, mounted }: World,
   node: string,
   type: string | undefined,
   uuid: string | undefined,
   label: string | undefined,
   fields: object,
-): void {
-  layout.filesystems[idOf(node)] = some({ type: type ?? '', uuid, label, ...fields }) as FileSystem;
+): boolean {
+  const id = idOf(node);
+  if ((layout.encrypted[id] && !open.has(id)) || [...mounted.values()].includes(id)) return false;
+  layout.filesystems[id] = some({ type: type ?? '', uuid, label, ...fields }) as FileSystem;
+  return true;
 }

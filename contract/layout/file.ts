@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, type Node, parseDocument, stringify, visit, type YAMLMap } from 'yaml';
+import { Document, isMap, isScalar, isSeq, type Node, parseDocument, visit, type YAMLMap } from 'yaml';
 import { check } from '../settings/check.ts';
 import { together } from '../settings/problems.ts';
 import { type Located, nodeAt, parseYaml, plain, readYaml } from '../settings/yaml.ts';
@@ -79,7 +79,7 @@ export function formatLayout(layout: Layout, before?: string): string {
 const SHORT = 100;
 
 function shown(value: unknown): string {
-  const document = parseDocument(stringify(value, { lineWidth: 0, aliasDuplicateObjects: false }));
+  const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Collection: (_key, node, path) => {
       const deep = path.filter((one) => isMap(one) || isSeq(one)).length;

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { Facts, Machine } from '../../capture/machine.ts';
-import { run } from '../process.ts';
+import type { Facts } from '../../capture/machine.ts';
 import type { Command } from './index.ts';
+import { THIS_MACHINE } from './this-machine.ts';
 
 /** The disks of this machine as data. */
 export const layout: Command = {
@@ -15,14 +14,6 @@ const HELP = `mindi layout                     what is on the disks of this mach
   --facts                        what the programs said of them, to look for a fault
 `;
 
-/** Seconds: a disk that hangs must not hold up the rest for ever. */
-const LIMIT = 60;
-
-const THIS: Machine = {
-  run: (program, args) => run(program, args, { limit: LIMIT, env: { LC_ALL: 'C', LVM_SUPPRESS_FD_WARNINGS: '1' } }),
-  read: (path) => readFile(path, 'utf8').catch(() => null),
-};
-
 async function runLayout(words: readonly string[]): Promise<number> {
   const values = parse(words);
   if (!values || values.help) {
@@ -32,7 +23,7 @@ async function runLayout(words: readonly string[]): Promise<number> {
   const { captureLayout } = await import('../../capture/capture.ts');
   const { recording } = await import('../../capture/machine.ts');
   const facts: Facts = { programs: {}, files: {} };
-  const found = await captureLayout(recording(THIS, facts), null);
+  const found = await captureLayout(recording(THIS_MACHINE, facts), null);
   process.stdout.write(`${JSON.stringify(values.facts ? facts : found, null, 1)}\n`);
   for (const { device, note } of found.notes) process.stderr.write(`${device} ${note}\n`);
   return 0;

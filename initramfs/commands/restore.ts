@@ -15,6 +15,7 @@ export const restore: Command = {
 
 const HELP = `mindi restore                     restores by restore.command of the profile
 mindi restore PROGRAM WORD...     by this program instead
+mindi restore apply PLAN …        makes the disks as a plan says; --help
   --yes                           without asking back; before PROGRAM
 
 The file systems of the mountlist are mounted under /mnt/RESTORING first, where the program starts, and stay so. It gets
@@ -25,6 +26,7 @@ RESTIC_REPOSITORY=sftp:backup@10.0.0.5:/srv/restic mindi restore --yes
 `;
 
 async function runRestore(all: readonly string[]): Promise<number> {
+  if (all[0] === 'apply') return (await import('./restore-apply.ts')).runApply(all.slice(1));
   const call = parse(all);
   if (typeof call === 'string') {
     process.stderr.write(`mindi restore: ${call}\n${HELP}`);

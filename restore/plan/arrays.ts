@@ -20,7 +20,7 @@ export function arraySteps(layout: Layout, id: string, node: (id: string) => str
     ...(name && own ? [`--name=${name}`] : []),
     ...(container ? [node(container)] : [...members, ...spares].map((one) => (one === MISSING ? MISSING : node(one)))),
   ];
-  return [{ kind: 'array', device: id, argv, makes: [node(id)] }];
+  return [{ kind: 'array', device: id, argv, makes: [node(id)], undo: ['mdadm', '--quiet', '--stop', node(id)] }];
 }
 
 /** Levels whose data can lie in several ways; of raid10 mdadm prints `near=2` and reads `n2`. */

@@ -24,6 +24,9 @@ export function encryptedSteps(layout: Layout, id: string, node: (id: string) =>
   const open = ['cryptsetup', 'open', '--key-file', '-', node(on), id];
   return [
     { kind: 'encrypt', device: id, argv: format, secret: id },
-    { kind: 'encrypt', device: id, argv: open, secret: id, makes: [node(id)] },
+    {
+      ...{ kind: 'encrypt', device: id, argv: open, secret: id },
+      ...{ makes: [node(id)], holds: { node: node(id) }, undo: ['cryptsetup', 'close', id] },
+    },
   ];
 }

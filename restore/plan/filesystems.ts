@@ -151,13 +151,16 @@ function subvolumeSteps(device: string, filesystem: FileSystem, node: string): S
   const place = (path: string) => `${WORKPLACE}/${path}`;
   return [
     step('mkdir', '-p', WORKPLACE),
-    step('mount', '-t', 'btrfs', '-o', 'subvolid=5', node, WORKPLACE),
+    {
+      ...step('mount', '-t', 'btrfs', '-o', 'subvolid=5', node, WORKPLACE),
+      ...{ holds: { mount: WORKPLACE }, undo: ['umount', WORKPLACE] },
+    },
     // Sorted, so that what holds others comes first.
     ...subvolumes
       .toSorted()
       .flatMap((path) => [
         ...(path.includes('/') ? [step('mkdir', '-p', place(path.slice(0, path.lastIndexOf('/'))))] : []),
-        step('btrfs', 'subvolume', 'create', place(path)),
+        { ...step('btrfs', 'subvolume', 'create', place(path)), undo: ['btrfs', 'subvolume', 'delete', place(path)] },
       ]),
     ...(defaultSubvolume ? [step('btrfs', 'subvolume', 'set-default', place(defaultSubvolume))] : []),
     step('umount', WORKPLACE),

@@ -28,7 +28,7 @@ export function groupSteps(layout: Layout, name: string, node: (id: string) => s
     name,
     ...members.map(node),
   ];
-  return [{ kind: 'group', device: name, argv }];
+  return [{ kind: 'group', device: name, argv, undo: ['vgremove', '--quiet', '--yes', '--force', name] }];
 }
 
 export function volumeSteps(layout: Layout, id: string, node: (id: string) => string): Step[] {
@@ -59,8 +59,10 @@ export function volumeSteps(layout: Layout, id: string, node: (id: string) => st
     ...on.map(node),
   ];
   const makes = kind === 'thin-pool' ? {} : { makes: [node(id)] };
-  return [{ kind: 'volume', device: id, argv, ...makes }, ...cacheSteps(id, volume, node)];
+  return [{ kind: 'volume', device: id, argv, ...makes, undo: removal(id) }, ...cacheSteps(id, volume, node)];
 }
+
+const removal = (id: string) => ['lvremove', '--quiet', '--yes', '--force', id];
 
 function cacheSteps(id: string, { group, cache }: Volume, node: (id: string) => string): Step[] {
   if (!cache) return [];
@@ -75,7 +77,7 @@ function cacheSteps(id: string, { group, cache }: Volume, node: (id: string) => 
     id,
   ];
   return [
-    { kind: 'volume', device: id, argv: make },
+    { kind: 'volume', device: id, argv: make, undo: removal(`${group}/${name}`) },
     { kind: 'volume', device: id, argv: join },
   ];
 }

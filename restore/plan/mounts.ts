@@ -12,7 +12,10 @@ export function mountSteps(layout: Layout, node: (id: string) => string): Step[]
     const options = subvolume === undefined ? [] : ['-o', `subvol=${subvolume}`];
     return [
       { kind: 'mount', device: id, argv: ['mkdir', '-p', place] },
-      { kind: 'mount', device: id, argv: ['mount', '-t', type, ...options, node(id), place] },
+      {
+        ...{ kind: 'mount', device: id, argv: ['mount', '-t', type, ...options, node(id), place] },
+        ...{ holds: { mount: place }, undo: ['umount', place] },
+      },
     ];
   });
   return [...steps, ...swapFileSteps(layout)];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { MindiError } from '../../contract/error.ts';
 import { entry, orderOf, sectionOf } from '../../contract/layout/graph.ts';
 import { diskNode, nodesOf } from '../../contract/layout/nodes.ts';
-import type { Layout } from '../../contract/layout/schema.ts';
+import type { Disk, Layout } from '../../contract/layout/schema.ts';
 import { together } from '../../contract/settings/problems.ts';
 import { type Match, matchDisks } from '../identity.ts';
 import { arraySteps } from './arrays.ts';
@@ -20,7 +20,7 @@ import type { Step } from './step.ts';
 export interface Plan {
   version: 1;
   /** Disks of the layout and the disks of this machine they are made on. */
-  targets: (Match & { node: string })[];
+  targets: (Match & { node: string; facts: Disk })[];
   /** What is on those disks now and will be gone. */
   lost: { disk: string; what: string[] }[];
   steps: Step[];
@@ -54,14 +54,23 @@ export function plan(layout: Layout, situation: Situation): Plan {
   const { there, refused = {}, chosen = {}, hasProgram = () => true } = situation;
   const { matches, problems } = matchDisks(layout.disks, there.disks, { needs: diskNeeds(layout), refused, chosen });
   const wanted = withoutKept(layout);
-  const targets = matches.map((match) => ({ ...match, node: nodeOfDisk(there, match.disk) }));
+  const targets = matches.map((match) => ({
+    ...match,
+    node: nodeOfDisk(there, match.disk),
+    facts: there.disks[match.disk] as Disk,
+  }));
   const disks = targets.map(({ disk }) => disk);
   const steps = [...clearingSteps(situation, disks), ...making(wanted, targets)];
   const after = finishingSteps(wanted);
   const all = [...problems, ...refusals(wanted, there, disks), ...missingPrograms([...steps, ...after], hasProgram)];
   if (all.length > 0) throw failure(all);
   const body = { version: 1 as const, targets, lost: lostOn(there, disks), steps, after };
-  return { ...body, hash: createHash('sha256').update(JSON.stringify(body)).digest('hex') };
+  return { ...body, hash: hashOf(body) };
+}
+
+/** The hash a plan must have: of everything else in it. */
+export function hashOf({ version, targets, lost, steps, after }: Omit<Plan, 'hash'>): string {
+  return createHash('sha256').update(JSON.stringify({ version, targets, lost, steps, after })).digest('hex');
 }
 
 function failure(problems: readonly MindiError[]): MindiError {

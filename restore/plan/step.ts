@@ -11,6 +11,10 @@ export interface Step {
   secret?: string;
   /** Device nodes that must be there when it has ended. */
   makes?: string[];
+  /** What a restart of the machine takes away again: an open device, a mount. */
+  holds?: { node: string } | { mount: string };
+  /** Takes back what a try that was cut off may have left, before the next one; that it fails means nothing. */
+  undo?: string[];
 }
 
 export const STEP_KINDS = [

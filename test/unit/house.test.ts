@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   boot: ['contract', 'builder'],
   capture: ['contract'],
   restore: ['contract'],
-  initramfs: ['contract', 'capture'],
+  initramfs: ['contract', 'capture', 'restore'],
   archive: ['contract', 'builder', 'boot'],
   cli: ['contract', 'builder', 'boot', 'archive', 'capture', 'restore'],
 };

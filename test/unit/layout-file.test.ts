@@ -42,7 +42,7 @@ test('random layouts are the same after YAML, and after JSON', () => {
       expect(parseLayout(formatLayout(layout), 'l')).toEqual(layout);
       expect(parseLayout(JSON.stringify(layout), 'l')).toEqual(layout);
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
 
