@@ -65,6 +65,8 @@ export class Rows {
     this.#catalog = catalog;
     catalog.exec('PRAGMA temp_store = MEMORY; CREATE TEMP TABLE waiting AS SELECT * FROM members WHERE FALSE');
     this.#insert = catalog.prepare(INSERT_WAITING);
+    // What waits is written in the transaction at whose end it is in the catalog: one for each row would cost as much again.
+    catalog.exec('BEGIN');
   }
 
   add(header: TarHeader, { archive, start, length, sha256, slices }: Placed, facts: MemberFacts): void {
@@ -86,7 +88,6 @@ export class Rows {
 
   /** All that waits, at once or not at all: after a crash the catalog has whole archives only. */
   write(archives: readonly FinishedArchive[], failures: readonly Failure[]): void {
-    this.#catalog.exec('BEGIN IMMEDIATE');
     try {
       recordArchives(this.#catalog, archives);
       this.#writeMembers();
@@ -97,7 +98,7 @@ export class Rows {
       if (this.#catalog.isTransaction) this.#catalog.exec('ROLLBACK');
       throw error;
     }
-    this.#catalog.exec('DELETE FROM waiting');
+    this.#catalog.exec('BEGIN; DELETE FROM waiting');
     this.#waiting = 0;
     this.#sliced = [];
   }

@@ -1,7 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { BaseSet } from '../contract/archive-set.ts';
 import type { ArchiveSet } from './set.ts';
-import { inodeOf } from './units.ts';
 import type { Found } from './walk.ts';
 
 /** Letters of `find -printf %y` and what the catalog calls them; each name of a file with several may be a link there. */
@@ -90,7 +89,7 @@ export class Base {
   #isSame(row: KnownRow, file: Found): boolean {
     const { type, bytes, times } = file;
     const [mtime = '', ctime = ''] = (times ?? '').split(' ').map(trimmed);
-    if (row.trouble !== null || row.ctime !== ctime || row.mtime !== mtime || row.inode !== inodeOf(file)) return false;
+    if (row.trouble !== null || row.ctime !== ctime || row.mtime !== mtime || row.inode !== file.inode) return false;
     if (row.type !== 'link' && (row.type !== TYPES[type] || (type === 'f' && row.size !== bytes))) return false;
     const tick = ctime.includes('.') ? TICK : COARSE_TICK;
     return Number(ctime) * 1000 < this.#created - tick;

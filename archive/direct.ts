@@ -30,6 +30,8 @@ export class DirectReader implements Source {
   readonly path: Buffer;
   readonly #root: number;
   readonly #bytes = Buffer.allocUnsafe(HEADERS + FRAME);
+  /** Where a file's data come first: behind its headers. */
+  readonly #data = this.#bytes.subarray(HEADERS);
   readonly #before = new calls.FileStatus();
   readonly #after = new calls.FileStatus();
   #file = -1;
@@ -135,25 +137,15 @@ export class DirectReader implements Source {
     const nanoseconds = status.modifiedNanoseconds;
     const mode = status.mode & 0o7777;
     const [user, group] = [calls.userName(uid), calls.groupName(gid)];
-    this.#start = 0;
-    this.#end = writePlain(this.#bytes, {
-      type,
-      path,
-      target,
-      mode,
-      uid,
-      gid,
-      user,
-      group,
-      size,
-      seconds,
-      nanoseconds,
-    });
+    const facts = { type, path, target, mode, uid, gid, user, group, size, seconds, nanoseconds };
+    const headers = writePlain(this.#bytes, facts);
+    this.#start = HEADERS - headers;
+    this.#end = HEADERS;
+    this.#bytes.copyWithin(this.#start, 0, headers);
     this.#left = 0;
     this.#padding = 0;
     const mtime = timeText(seconds, nanoseconds);
     const ctime = timeText(status.changed, status.changedNanoseconds);
-    const headers = this.#end;
     // biome-ignore format: one object, without copies
     return {
       headers, data: size, type, path, target, mode, uid, gid, size, mtime, ctime, device: null, attributes: '',
@@ -173,7 +165,7 @@ export class DirectReader implements Source {
   /** Reads on until `length` bytes are there; false when the file has no more. */
   fill(length: number): boolean {
     while (this.length < length && this.#left + this.#padding > 0) {
-      if (this.#start === this.#end) this.#start = this.#end = 0;
+      if (this.#start === this.#end) this.#start = this.#end = HEADERS;
       const room = this.#bytes.length - this.#end;
       if (room === 0) return false;
       if (this.#left > 0) this.#read(Math.min(room, this.#left));
@@ -184,7 +176,7 @@ export class DirectReader implements Source {
 
   /** Of a file that has got shorter zeros come, as of tar. */
   #read(most: number): void {
-    const into = this.#end === 0 ? this.#bytes : this.#bytes.subarray(this.#end);
+    const into = this.#end === HEADERS ? this.#data : this.#bytes.subarray(this.#end);
     const got = calls.read(this.#file, into, most);
     if (got > 0) {
       this.#end += got;

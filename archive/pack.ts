@@ -45,9 +45,10 @@ export async function pack(
     return worker;
   };
   const count = Math.min(availableParallelism(), MOST_WORKERS);
+  const next = ahead(units);
   try {
-    // The generator gives one unit at a time to whichever thread asks first.
-    const all = Promise.all(Array.from({ length: count }, () => work(begin, units, heard)));
+    // One unit at a time to whichever thread asks first.
+    const all = Promise.all(Array.from({ length: count }, () => work(begin, next, heard)));
     await Promise.race([all, broken.promise]);
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));
@@ -62,13 +63,25 @@ function allow(numbers: SharedArrayBuffer, most: number): void {
   Atomics.notify(shared, 1);
 }
 
+/** The next unit is made while those before it are packed. */
+function ahead(units: AsyncGenerator<Unit>): () => Promise<IteratorResult<Unit>> {
+  let coming = units.next();
+  return () => {
+    const now = coming;
+    coming = now.then((unit) => (unit.done ? unit : units.next()));
+    // Told by whoever asks for it.
+    coming.catch(() => {});
+    return now;
+  };
+}
+
 type Heard = Pick<Hears, 'progress'> & { archive: (archive: NewArchive) => void };
 
 /** A thread is there when there is work for it. */
-async function work(begin: () => Worker, units: AsyncGenerator<Unit>, hears: Heard): Promise<void> {
+async function work(begin: () => Worker, next: () => Promise<IteratorResult<Unit>>, hears: Heard): Promise<void> {
   let worker: Worker | undefined;
   for (;;) {
-    const { value: unit, done } = await units.next();
+    const { value: unit, done } = await next();
     if (done) return;
     worker ??= begin();
     await packed(worker, unit, hears);

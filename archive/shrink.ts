@@ -10,7 +10,9 @@ const CHUNK = { highWaterMark: 1 << 20 };
 /** zstd, with a checksum; encrypted for the recipients if there are any. */
 export async function compressFile(from: string, to: string, recipients: readonly string[] = []): Promise<void> {
   const zstd = createZstdCompress({
-    params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+    // Half of a catalog are hashes: a higher level takes twice the time for 3 % less.
+    params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
+    chunkSize: 1 << 20,
   });
   const out = createWriteStream(to, { flags: 'wx', mode: 0o600 });
   if (recipients.length === 0) return pipeline(createReadStream(from, CHUNK), zstd, out);
@@ -47,7 +49,7 @@ export async function expandFile(
     }
   }
   try {
-    await pipeline(from, createZstdDecompress(), limited, createWriteStream(to, { mode: 0o600 }));
+    await pipeline(from, createZstdDecompress({ chunkSize: 1 << 20 }), limited, createWriteStream(to, { mode: 0o600 }));
   } catch (error) {
     throw (error as { code?: string }).code?.startsWith('ZSTD') ? spoiled(messageOf(error)) : error;
   }

@@ -4,7 +4,7 @@ import { MindiError } from '../contract/error.ts';
 import type { Base } from './differential.ts';
 import { drained } from './drained.ts';
 import type { ArchiveSettings } from './settings.ts';
-import type { Found, Tell } from './walk.ts';
+import { type Found, lastDigits, type Tell } from './walk.ts';
 
 /** What one thread reads at once and one archive holds. */
 export interface Unit {
@@ -106,7 +106,7 @@ async function* groupsOf(sorted: AsyncIterable<Buffer>): AsyncGenerator<LinkedFi
     const records = (rest + chunk.toString('latin1')).split('\0');
     rest = records.pop() ?? '';
     for (const file of records.map(parseLinkRecord)) {
-      if (group.length > 0 && file.inode !== group[0]?.inode) {
+      if (group.length > 0 && file.identity !== group[0]?.identity) {
         yield group;
         group = [];
       }
@@ -121,8 +121,8 @@ interface LinkedFile extends Found {
   kept: string;
 }
 
-const linkRecord = ({ inode, path, size }: Found, kept: string | null) => {
-  const [device = '', number = ''] = inode.split(' ');
+const linkRecord = ({ identity, path, size }: Found, kept: string | null) => {
+  const [device = '', number = ''] = identity.split(' ');
   return `${device} ${number.padStart(20, '0')} ${size} ${kept ?? '-'} ${path}\0`;
 };
 
@@ -134,8 +134,9 @@ function parseLinkRecord(record: string): LinkedFile {
     links: 2,
     size: Number(size),
     bytes: 0,
-    inode: `${device} ${number}`,
-    device,
+    inode: lastDigits(number),
+    identity: `${device} ${number}`,
+    device: '',
     path,
     kept,
   };
@@ -171,8 +172,6 @@ function hasTag(folder: string, tag: string): boolean {
   return tag !== CACHE_TAG || readFileSync(path, 'latin1').startsWith(CACHE_SIGNATURE);
 }
 
-export const inodeOf = ({ inode }: Found) => Number(inode.slice(inode.indexOf(' ') + 1).slice(-15));
-
 const FOLDER = 'd'.charCodeAt(0);
 
 /** Collects the paths of a unit, each after all directories above it. */
@@ -183,6 +182,8 @@ class UnitBuilder {
   #types: number[] = [];
   #bytes = 0;
   #folders = new Set<string>(['.']);
+  /** The directory of the file before. */
+  #last = '';
   /** Directories above the included paths: the walk does not find these, and each is in the catalog once. */
   readonly #above: Set<string>;
 
@@ -201,12 +202,16 @@ class UnitBuilder {
 
   add(file: Found): void {
     const end = file.path.lastIndexOf('/');
-    if (end > 0 && !this.#folders.has(file.path.slice(0, end))) this.#addAbove(file.path);
+    // Neighbours are mostly in one directory.
+    if (end > 0 && !(end === this.#last.length && file.path.startsWith(this.#last))) {
+      this.#last = file.path.slice(0, end);
+      if (!this.#folders.has(this.#last)) this.#addAbove(file.path);
+    }
     if (file.type === 'd') {
       this.#folders.add(file.path);
       this.#above.delete(file.path);
     }
-    this.#push(file.path, 0, inodeOf(file), file.type === 'd' || file.links === 1 ? file.type.charCodeAt(0) : 0);
+    this.#push(file.path, 0, file.inode, file.type === 'd' || file.links === 1 ? file.type.charCodeAt(0) : 0);
     this.#bytes += file.size;
   }
 
@@ -247,6 +252,7 @@ class UnitBuilder {
     this.#inodes = [];
     this.#types = [];
     this.#bytes = 0;
+    this.#last = '';
     this.#folders = new Set(['.']);
     return unit;
   }

@@ -18,8 +18,11 @@ export interface Found {
   bytes: number;
   /** mtime and ctime, as find tells them; only when asked for. */
   times?: string;
-  /** `device:inode` */
-  inode: string;
+  /** The last 15 digits of it. */
+  inode: number;
+  /** Of what has several names: device and inode. */
+  identity: string;
+  /** Of a directory. */
   device: string;
   /** Without `/` in front; latin1, a character for each byte. */
   path: string;
@@ -128,29 +131,51 @@ const escaped = (path: string) => path.replaceAll(/[\\*?[\]]/g, '\\$&');
 /** Bytes of a member's headers: an extended one, its records, its own. */
 const HEADERS = 1536;
 
-/** @param prefix letters in front of the path that are not its own */
+/**
+ * A record of find's. There are millions: numbers are read where they stand, texts are made only of what is asked for.
+ * @param prefix letters in front of the path that are not its own
+ */
 function parseFound(record: string, prefix: number, withTimes: boolean): Found {
   const type = record[0] as string;
-  const links = record.indexOf(' ', 2);
-  const size = record.indexOf(' ', links + 1);
-  const blocks = record.indexOf(' ', size + 1);
-  const device = record.indexOf(' ', blocks + 1);
-  const inode = record.indexOf(' ', device + 1);
-  const times = withTimes ? record.indexOf(' ', record.indexOf(' ', inode + 1) + 1) : inode;
-  const bytes = type === 'f' ? Number(record.slice(links + 1, size)) : 0;
+  let at = 2;
+  const number = () => {
+    let value = 0;
+    for (let digit = record.charCodeAt(at) - ZERO; digit >= 0; digit = record.charCodeAt(at) - ZERO) {
+      value = value * 10 + digit;
+      at += 1;
+    }
+    at += 1;
+    return value;
+  };
+  const links = number();
+  const size = number();
+  const blocks = number();
+  const device = at;
+  number();
+  const start = at;
+  const inode = number();
+  const end = at - 1;
+  if (withTimes) at = record.indexOf(' ', record.indexOf(' ', at) + 1) + 1;
+  const bytes = type === 'f' ? size : 0;
   // What takes fewer blocks than it has bytes has holes, which are not archived.
-  const stored = bytes > 1 << 20 ? Math.min(bytes, 512 * Number(record.slice(size + 1, blocks))) : bytes;
+  const stored = bytes > 1 << 20 ? Math.min(bytes, 512 * blocks) : bytes;
   return {
     type,
-    links: Number(record.slice(2, links)),
+    links,
     size: HEADERS + 512 * Math.ceil(stored / 512),
-    inode: record.slice(blocks + 1, inode),
-    device: record.slice(blocks + 1, device),
-    path: relativePath(record, times + 1 + prefix),
     bytes,
-    ...(withTimes ? { times: record.slice(inode + 1, times) } : {}),
+    inode: end - start > INODE_DIGITS ? lastDigits(record.slice(start, end)) : inode,
+    identity: links > 1 && type !== 'd' ? record.slice(device, end) : '',
+    device: type === 'd' ? record.slice(device, start - 1) : '',
+    path: relativePath(record, at + prefix),
+    ...(withTimes ? { times: record.slice(end + 1, at - 1) } : null),
   };
 }
+
+const ZERO = 0x30;
+const INODE_DIGITS = 15;
+/** Enough of an inode's number to tell two apart, and exact as a number of JavaScript's. */
+export const lastDigits = (inode: string) => Number(inode.slice(-INODE_DIGITS));
 
 /** `/` itself is `.`. */
 const relativePath = (record: string, start: number) => record.slice(record[start] === '/' ? start + 1 : start) || '.';
