@@ -15,6 +15,7 @@ import { type SetKeys, setKeys } from './encryption/keys.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
 import { pack } from './pack.ts';
+import { ResumedFiles, type Unfinished, wholeArchives } from './resume.ts';
 import { chooseRoots, isBelow, type Roots } from './roots.ts';
 import { type ArchiveSettings, archiveLimit, nameOf, volumeLimit } from './settings.ts';
 import { compressFile } from './shrink.ts';
@@ -63,6 +64,8 @@ export interface ArchiveOptions {
   base?: Base | null;
   /** What the machine is, for `mindi check`: MachineRecord as JSON. */
   record?: string;
+  /** The set that is gone on with; null: a new one. */
+  resume?: Unfinished | null;
   /** Begins the set somewhere else than the settings say. */
   open?: (context: TargetContext) => Promise<Target>;
 }
@@ -75,15 +78,19 @@ export interface ArchiveOptions {
 export async function archive(
   settings: ArchiveSettings,
   teller: ArchiveTeller,
-  { profile, ask = unanswered, from = LIVE, base = null, record = '', open = openTarget }: ArchiveOptions = {},
+  options: ArchiveOptions = {},
 ): Promise<ArchiveResult> {
+  const { profile, ask = unanswered, from = LIVE, base = null, record = '', open = openTarget } = options;
+  const { resume = null } = options;
   checkIncluded(settings.include);
   const keys = settings.encryption ? await setKeys(settings.encryption) : NOBODY;
   const work = [settings.scratch];
   try {
-    await using target = await open({ settings, profile: profile ?? null, note: teller.note, ask });
+    await using target = await open({
+      ...{ settings, profile: profile ?? null, note: teller.note, ask, resume: resume?.folder },
+    });
     work.unshift(dirname(target.catalog));
-    const run = begin(settings, target, keys, { from, base, record });
+    const run = await begin(settings, target, keys, { from, base, record, resume });
     // Closed already when all went well.
     using _catalog = run.catalog;
     teller.step('read');
@@ -116,6 +123,9 @@ interface Run {
   places: ReadonlyMap<number, number>;
   from: ReadFrom;
   base: Base | null;
+  /** What is in the set already, and the number of the last archive. */
+  resumed: ResumedFiles | null;
+  lastArchive: number;
   /** How many files it took from the base, and how many of that are gone. */
   kept: number;
   deleted: number;
@@ -135,23 +145,32 @@ function checkIncluded(paths: readonly string[]): void {
   if (problems.length > 0) throw MindiError.all(problems, 'these are not there', 'archive.nothing');
 }
 
-function begin(
+async function begin(
   settings: ArchiveSettings,
   target: Target,
   keys: SetKeys,
-  { from, base, record }: Pick<Run, 'from' | 'base'> & { record: string },
-): Run {
+  { from, base, record, resume }: Pick<Run, 'from' | 'base'> & { record: string; resume: Unfinished | null },
+): Promise<Run> {
   const { name, volume, method, parity } = settings;
-  const facts = { set: randomUUID(), machine: hostname(), created: new Date().toISOString() };
+  const facts = {
+    set: resume?.facts.set ?? randomUUID(),
+    machine: hostname(),
+    created: resume?.facts.created ?? new Date().toISOString(),
+  };
   const more = { name, method, settings: JSON.stringify(settings), bases: JSON.stringify(base?.chain ?? []) };
   const read = { read: JSON.stringify(from.told ?? []), at: from.at ?? facts.created, machine_record: record };
-  const catalog = createCatalog(target.catalog, { ...facts, ...more, ...read });
+  if (resume) setFacts(resume.catalog, { ...facts, ...more, ...read });
+  const catalog = resume?.catalog ?? createCatalog(target.catalog, { ...facts, ...more, ...read });
   const places = new Map<number, number>();
   const placed = (number: number, archives: readonly number[]) => {
     for (const archive of archives) places.set(archive, number);
   };
   const volumes = new Volumes({ target, volume, method, keys, parity, facts: { ...facts, ...baseOf(base) }, placed });
-  return { target, keys, id: facts.set, catalog, volumes, places, from, base, kept: 0, deleted: 0 };
+  const run = { target, keys, id: facts.set, catalog, volumes, places, from, base, kept: 0, deleted: 0 };
+  if (!resume) return { ...run, resumed: null, lastArchive: 0 };
+  const archives = await wholeArchives(resume);
+  await volumes.resume(archives);
+  return { ...run, resumed: new ResumedFiles(resume), lastArchive: archives.at(-1)?.number ?? 0 };
 }
 
 const baseOf = (base: Base | null) => (base?.chain[0] ? { base: base.chain[0].id } : {});
@@ -167,27 +186,34 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
   const limit = archiveLimit(settings.volume);
   const { root } = run.from;
   const limits = { ...whereTo(roots, root), bytes: limit, scratch: dirname(target.catalog), root };
-  const walking = { own: ownPaths(target, roots), from: run.from, times: run.base !== null };
-  const units = unitsOf(walk(settings, roots, walking, tell), settings, limits, tell, run.base);
+  const known = run.base ?? run.resumed;
+  const walking = { own: ownPaths(target, roots), from: run.from, times: known !== null };
+  const units = unitsOf(walk(settings, roots, walking, tell), settings, limits, tell, known);
   const { method, level } = settings;
   const { recipients } = run.keys;
   const options = { folder: target.work, root, catalog: target.catalog, set: run.id, limit, method, level, recipients };
   let files = 0;
   let bytes = 0;
-  await pack(units, options, volumes.mayBegin, {
-    progress: (moreFiles, moreBytes) => {
-      files += moreFiles;
-      bytes += moreBytes;
-      teller.progress(`${files} files, ${(bytes / 1e6).toFixed(0)} MB`, 0, 0);
+  await pack(
+    units,
+    options,
+    { last: run.lastArchive, mayBegin: volumes.mayBegin },
+    {
+      progress: (moreFiles, moreBytes) => {
+        files += moreFiles;
+        bytes += moreBytes;
+        teller.progress(`${files} files, ${(bytes / 1e6).toFixed(0)} MB`, 0, 0);
+      },
+      archive: async (archive) => {
+        await volumes.add(archive);
+        return volumes.mayBegin;
+      },
     },
-    archive: async (archive) => {
-      await volumes.add(archive);
-      return volumes.mayBegin;
-    },
-  });
+  );
   await volumes.settle();
   recordTroubles(run.catalog, troubles);
   if (run.base) Object.assign(run, run.base.copyInto(run.catalog));
+  await run.resumed?.removeOthers(run.catalog);
 }
 
 const TROUBLES_AT_ONCE = 1000;

@@ -16,17 +16,21 @@ interface Hears {
   archive: (archive: NewArchive) => Promise<number>;
 }
 
-/**
- * Packs units in worker threads, as many at once as there are processors.
- * @param mayBegin the highest number an archive may have as long as none is told
- */
+/** Numbers of archives: of the last one that is there, and the highest one that may be begun as long as none is told. */
+interface Numbers {
+  last: number;
+  mayBegin: number;
+}
+
+/** Packs units in worker threads, as many at once as there are processors. */
 export async function pack(
   units: AsyncGenerator<Unit>,
   settings: Omit<WorkerSettings, 'numbers'>,
-  mayBegin: number,
+  { last, mayBegin }: Numbers,
   hears: Hears,
 ): Promise<void> {
   const numbers = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
+  new Int32Array(numbers)[0] = last;
   allow(numbers, mayBegin);
   const broken = Promise.withResolvers<never>();
   const heard = {

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { start } from '../builder/run.ts';
 import { MindiError } from '../contract/error.ts';
-import type { Base } from './differential.ts';
 import { drained } from './drained.ts';
+import type { KnownFiles } from './known-files.ts';
 import type { ArchiveSettings } from './settings.ts';
 import { type Found, lastDigits, type Tell } from './walk.ts';
 
@@ -39,16 +39,16 @@ export interface Limits {
 /**
  * Divides what the walk found into units, in its order. Hard links of one file lie far apart there: they come at last,
  * sorted so that they are neighbours and in one archive.
- * @param base what it has is left out
+ * @param known what it has is left out
  */
 export async function* unitsOf(
   found: AsyncIterable<Found[]>,
   settings: ArchiveSettings,
   limits: Limits,
   tell: Tell,
-  base: Base | null,
+  known: KnownFiles | null,
 ): AsyncGenerator<Unit> {
-  const builder = new UnitBuilder(settings.include, base);
+  const builder = new UnitBuilder(settings.include, known);
   const linked = start('sort', ['--zero-terminated', '--buffer-size=32M', `--temporary-directory=${limits.scratch}`]);
   const tagged = tagsOf(settings.excludeTagged, limits.root);
   try {
@@ -56,7 +56,7 @@ export async function* unitsOf(
       let links = '';
       for (const file of files) {
         if (tagged(file) || !canBeArchived(file, limits, tell)) continue;
-        const kept = base?.has(file) ?? null;
+        const kept = known?.has(file) ?? null;
         if (file.links > 1 && file.type !== 'd') links += linkRecord(file, kept);
         else if (kept === null) builder.add(file);
         else builder.pass(file);
@@ -65,7 +65,7 @@ export async function* unitsOf(
       if (links && !linked.stdin.write(links, 'latin1')) await drained(linked.stdin);
     }
     linked.stdin.end();
-    yield* linkedUnits(linked.stdout, builder, limits, base);
+    yield* linkedUnits(linked.stdout, builder, limits, known);
     const { exitCode, stderr } = await linked.ended;
     if (exitCode !== 0)
       throw new MindiError(`sort failed: ${stderr.trim()}`, {
@@ -73,7 +73,7 @@ export async function* unitsOf(
         where: limits.scratch,
         exitCode: 1,
       });
-    if (base) builder.addRemaining();
+    if (known) builder.addRemaining();
     if (builder.length > 0) yield builder.take();
   } finally {
     linked.kill();
@@ -84,13 +84,13 @@ async function* linkedUnits(
   sorted: AsyncIterable<Buffer>,
   builder: UnitBuilder,
   limits: Limits,
-  base: Base | null,
+  known: KnownFiles | null,
 ): AsyncGenerator<Unit> {
   for await (const group of groupsOf(sorted)) {
     // All names or none: a link alone would be one to nothing.
     const isKept = group.every(({ kept }) => kept !== '-') && group.some(({ kept }) => kept === 'contents');
     if (isKept) {
-      for (const { path } of group) base?.keep(path);
+      for (const { path } of group) known?.keep(path);
       continue;
     }
     if (builder.isFull(limits.bytes)) yield builder.take();
@@ -116,7 +116,7 @@ async function* groupsOf(sorted: AsyncIterable<Buffer>): AsyncGenerator<LinkedFi
   if (group.length > 0) yield group;
 }
 
-/** `kept`: as what the base has it, `-` when it does not. */
+/** `kept`: as what is known of it, `-` when it does not. */
 interface LinkedFile extends Found {
   kept: string;
 }
@@ -187,9 +187,9 @@ class UnitBuilder {
   /** Directories above the included paths: the walk does not find these, and each is in the catalog once. */
   readonly #above: Set<string>;
 
-  constructor(include: readonly string[], base: Base | null) {
+  constructor(include: readonly string[], known: KnownFiles | null) {
     this.#above = new Set(include.flatMap((path) => ancestors(Buffer.from(path.slice(1)).toString('latin1'))));
-    for (const folder of this.#above) base?.see(folder);
+    for (const folder of this.#above) known?.see(folder);
   }
 
   get length(): number {

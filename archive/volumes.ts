@@ -69,6 +69,14 @@ export class Volumes {
     return this.#after(() => this.#placeWaiting());
   }
 
+  /** Archives of a run before this one, in order, are there already. */
+  resume(archives: readonly NewArchive[]): Promise<void> {
+    return this.#after(async () => {
+      for (const archive of archives) await this.#placeArchive(archive);
+      this.#next = (archives.at(-1)?.number ?? 0) + 1;
+    });
+  }
+
   /** Resolves when every archive is placed, and `placed` has heard of all. */
   settle(): Promise<void> {
     return this.#after(async () => this.#tellPlaced());
@@ -93,15 +101,17 @@ export class Volumes {
   }
 
   async #placeWaiting(): Promise<void> {
-    const { target, method, keys } = this.#options;
-    const suffix = archiveSuffix(method, keys.recipients.length > 0);
     for (let next = this.#waiting.get(this.#next); next; next = this.#waiting.get(this.#next)) {
-      const name = archiveName(next.number, suffix);
-      const sha256 = Buffer.from(next.sha256).toString('hex');
-      await this.#place({ name, path: join(target.work, name), size: next.size, sha256 });
+      await this.#placeArchive(next);
       this.#waiting.delete(this.#next);
       this.#next += 1;
     }
+  }
+
+  #placeArchive({ number, size, sha256 }: NewArchive): Promise<void> {
+    const { target, method, keys } = this.#options;
+    const name = archiveName(number, archiveSuffix(method, keys.recipients.length > 0));
+    return this.#place({ name, path: join(target.work, name), size, sha256: Buffer.from(sha256).toString('hex') });
   }
 
   /** Puts a file on the last volume, or on a new one. */

@@ -19,6 +19,7 @@ export function archiveCommand(): Command {
       '--since <set>',
       'only what changed since a set: last, full (the last full one), a date, a set; the rest refers to it',
     )
+    .option('--resume', 'go on with the newest set when that was never finished; else begin a new one')
     .option('--wait <time>', 'wait so long for another run at the same place: 30m, 2h')
     .option('--verify', 'read each volume back from where it was written, and compare; as archive.verify')
     .option('--init', 'make the repository of another engine, which is not there yet')
@@ -43,6 +44,7 @@ Examples:
   mindi archive srv.yaml --since last
   printf 'name: cds\\nmedia: [iso]\\narchive: { include: [/srv], to: { burner: /dev/sr0 }, volume: 4480m }\\n' > cds.yaml
   mindi archive cds.yaml --verify
+  mindi archive srv.yaml --resume
   mindi verify /bkp
   mindi list /bkp --find '*.conf'
   mindi extract /bkp /srv/www/index.html --to /tmp/restored`,
@@ -55,6 +57,7 @@ Examples:
 export interface ArchiveOptions {
   verify?: boolean;
   since?: string;
+  resume?: boolean;
   wait?: string;
   init?: boolean;
   out?: string;
@@ -86,7 +89,7 @@ export async function runArchive(profileName: string, options: ArchiveOptions): 
     archiveRun(
       settings,
       runSettings(profile),
-      { wait, since: options.since ?? null, profile, ask: askAtTerminal() },
+      { wait, since: options.since ?? null, resume: options.resume === true, profile, ask: askAtTerminal() },
       teller,
     ),
   );

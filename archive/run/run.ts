@@ -8,6 +8,7 @@ import { TROUBLES, type Trouble } from '../../contract/archive-set.ts';
 import { parseMountinfo } from '../../contract/mounts.ts';
 import { type ArchiveOptions, type ArchiveResult, type ArchiveTeller, archive } from '../archive.ts';
 import { storageProblem } from '../failures.ts';
+import { findUnfinished } from '../resume.ts';
 import { chooseRoots } from '../roots.ts';
 import type { ArchiveSettings } from '../settings.ts';
 import { SNAPSHOT_NAME } from '../snapshots/kind.ts';
@@ -18,11 +19,13 @@ import { LOCK_FILE, type Lock, lockFile } from './lock.ts';
 import { prune } from './prune.ts';
 import type { Keep, RunSettings } from './settings.ts';
 
-export interface RunOptions extends ArchiveOptions {
+export interface RunOptions extends Omit<ArchiveOptions, 'resume'> {
   /** Seconds to wait for another run at the same place. */
   wait: number;
   /** What the set is a differential of: `last`, `full`, a date or a set; null: as the profile says. */
   since: string | null;
+  /** Go on with the newest set when it was never finished. */
+  resume?: boolean;
 }
 
 export interface RunResult extends ArchiveResult {
@@ -54,11 +57,12 @@ export async function archiveRun(
       await hooks.before();
       await using there = await lockStore(settings, options.wait);
       if (there?.left) teller.note(`the run before was cut off: ${there.left}`);
+      const resume = options.resume ? findUnfinished(settings, teller.note) : null;
       const choice = {
         name: settings.name,
         directory: storeOf(settings),
-        since: options.since,
-        differential: how.differential,
+        since: resume ? null : options.since,
+        differential: resume ? null : how.differential,
         keys: { identities: [], passphraseFile: settings.encryption?.passphraseFile ?? undefined },
       };
       await using chosen = await chooseBase(choice, teller.note);
@@ -70,7 +74,13 @@ export async function archiveRun(
       };
       await using source = await openSource(chooseRoots(settings, mounts).starts, mounts, snapshots);
       const record = JSON.stringify(await recordMachine());
-      const done = await archive(settings, teller, { ...options, from: source.from, base: chosen.base, record });
+      const done = await archive(settings, teller, {
+        ...options,
+        resume,
+        from: source.from,
+        base: chosen.base,
+        record,
+      });
       if (how.keep) await keepOnly(settings, how.keep, removed, failed);
       outcome = outcomeOf(done);
       set = done.set;

@@ -4,7 +4,7 @@ import { openPlace } from '../places/place.ts';
 import { folderVolume } from '../sources/folder.ts';
 import { checkAgain } from '../sources/source.ts';
 import { scratchFolder } from './scratch.ts';
-import { newSetFolder } from './set-folder.ts';
+import { newSetFolder, resumedSetFolder } from './set-folder.ts';
 import { stagedTarget } from './staged.ts';
 import type { Target, TargetContext } from './target.ts';
 
@@ -17,7 +17,9 @@ export async function directoryTarget(
   const { settings, note } = context;
   const place = await openPlace(directory, credentials, settings.scratch);
   try {
-    const { folder, final, finish } = await newSetFolder(place.path, settings.name, note);
+    const { folder, final, finish } = context.resume
+      ? resumedSetFolder(context.resume)
+      : await newSetFolder(place.path, settings.name, note);
     // SQLite needs locks that servers' file systems may not have; a plain catalog has the names of encrypted files.
     const scratch = place.remote || settings.encryption ? await scratchFolder(context) : undefined;
     return stagedTarget({

@@ -32,6 +32,12 @@ export async function newSetFolder(directory: string, name: string, note: (text:
   return { folder, final, finish: () => finish(folder, final) };
 }
 
+/** The directory of a set that is gone on with. */
+export function resumedSetFolder(folder: string): SetFolder {
+  const final = folder.slice(0, -INCOMPLETE.length);
+  return { folder, final, finish: () => finish(folder, final) };
+}
+
 async function finish(folder: string, final: string): Promise<void> {
   await syncFile(folder);
   if (existsSync(final))

@@ -51,6 +51,8 @@ export interface TargetContext {
   /** The first volume boots when it names media. Null: data only. */
   profile: Profile | null;
   note: (text: string) => void;
+  /** The directory of the unfinished set that is gone on with; none: a new set. */
+  resume?: string | undefined;
   /** Asks the person at the terminal. @throws MindiError `archive.unanswered` when there is none */
   ask: (question: string) => Promise<string>;
 }
