@@ -1,7 +1,7 @@
 import type { Backup, Engine, Snapshot, SnapshotEntry, Store } from './engine.ts';
 import { shortTime } from './entry.ts';
 import { ask, type Call, FULL, follow, keepOptions, lines, type Meaning } from './program.ts';
-import { escaped, isName, type Source, unknown } from './source.ts';
+import { eachStar, escaped, isName, type Source, unknown } from './source.ts';
 
 /** BorgBackup: deduplicated and encrypted archives, on disks and over SSH. https://borgbackup.readthedocs.io */
 export const borg: Engine = {
@@ -129,8 +129,10 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
 
 /** fm: matches `*` with `/` as find does. */
 function excludePattern(pattern: string): string {
-  if (isName(pattern)) return `fm:*/${pattern}`;
-  return /[*?[\]\\]/.test(pattern) ? `fm:${pattern}` : `pp:${pattern}`;
+  // Borg escapes by brackets.
+  const own = eachStar(pattern, '*', (pair) => `[${pair.slice(1)}]`);
+  if (isName(pattern)) return `fm:*/${own}`;
+  return /[*?[\]]/.test(own) ? `fm:${own}` : `pp:${own}`;
 }
 
 function compression({ compression: method, level }: Source): string[] {

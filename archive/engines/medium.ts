@@ -52,7 +52,7 @@ export function withEngine(profile: Profile, store: Store, id: string | null, no
       source,
       command: rest.command,
       environment: { ...rest.environment, ...restore.environment },
-      warningCodes: rest.warningCodes,
+      warningCodes: [...new Set([...rest.warningCodes, ...restore.warningCodes])],
       files: { ...files, ...restore.files },
     },
   };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Backup, Engine, Snapshot, SnapshotEntry, Store } from './engine.ts';
 import { modeText, shortTime } from './entry.ts';
 import { ask, type Call, FULL, follow, keepOptions, lines, type Meaning } from './program.ts';
-import { isName, type Source, unknown } from './source.ts';
+import { eachStar, isName, type Source, unknown } from './source.ts';
 
 /** restic: deduplicated and encrypted snapshots, on disks, SFTP, REST and S3. https://restic.readthedocs.io */
 export const restic: Engine = {
@@ -205,12 +205,15 @@ export function globs(pattern: string): string[] {
   if (isName(own)) return [own];
   return own
     .split('/')
-    .map((part) => (part.includes('*') ? variants(part) : [part]))
+    .map(variants)
     .reduce((all, parts) => all.flatMap((left) => parts.map((part) => `${left}/${part}`)));
 }
 
 /** Of what lies between two slashes: each `*` within it, or over directories. */
 function variants(part: string): string[] {
-  const [first = '', ...rest] = part.split('*');
+  const [first = '', ...rest] = eachStar(part, STAR).split(STAR);
   return rest.reduce((all, text) => all.flatMap((left) => [`${left}*${text}`, `${left}*/**/*${text}`]), [first]);
 }
+
+/** Stands for a `*` that is one: no path has it. */
+const STAR = '\0';

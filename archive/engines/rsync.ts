@@ -5,7 +5,7 @@ import type { Backup, Engine, Snapshot, SnapshotEntry, Store } from './engine.ts
 import { shortTime } from './entry.ts';
 import { completeOnes, keptOnes, MARK, nextId } from './numbered.ts';
 import { ask, type Call, FULL, follow, lines, type Meaning } from './program.ts';
-import { isName, type Source, unknown } from './source.ts';
+import { eachStar, isName, type Source, unknown } from './source.ts';
 
 /**
  * rsync: each snapshot is a directory with the files as they are, those that did not change as hard links to the
@@ -89,7 +89,7 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
     ...[...KEEPING, '--relative', '--one-file-system', '--delete', '--delete-excluded', '--stats', '--info=progress2'],
     // What was begun and not finished is gone on with.
     ...(before ? [`--link-dest=../${before.id}`] : []),
-    ...source.exclude.map((pattern) => `--exclude=${isName(pattern) ? pattern : pattern.replaceAll(/\*+/g, '**')}`),
+    ...source.exclude.map((pattern) => `--exclude=${isName(pattern) ? pattern : eachStar(pattern, '**')}`),
     ...(largest === null ? [] : [`--max-size=${largest}`]),
   ];
   const stats: string[] = [];

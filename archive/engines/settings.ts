@@ -27,7 +27,7 @@ export function engineSettings(profile: Profile, mounts: readonly Mount[], machi
   const { archive, where, file } = profile;
   const store = storeOf(profile, machine);
   const engine = ENGINES[store.engine];
-  const source = sourceOf(profile, mounts);
+  const source = sourceOf(profile, mounts, store.repository.startsWith('/') ? [store.repository] : []);
   const problems = engine.unable(source).map(
     (message) =>
       new MindiError(message, {

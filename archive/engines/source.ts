@@ -18,15 +18,18 @@ export interface Source {
   level: number | null;
 }
 
-/** @param mounts of this machine */
-export function sourceOf({ archive }: Profile, mounts: readonly Mount[]): Source {
+/**
+ * @param mounts of this machine
+ * @param own directories that are left out: where snapshots go
+ */
+export function sourceOf({ archive }: Profile, mounts: readonly Mount[], own: readonly string[]): Source {
   const { include, filesystems } = archive;
   const { starts, binds } = chooseRoots({ include, filesystems }, mounts);
   const { excludeLargerThan, excludeOlderThan } = archive;
   return {
     roots: starts,
     // Programs tell file systems apart by their device, and a bind mount has the one of what it shows.
-    exclude: [...archive.exclude, ...binds.map((path) => `${escaped(path)}/*`)],
+    exclude: [...archive.exclude, ...own.map(escaped), ...binds.map((path) => `${escaped(path)}/*`)],
     excludeTagged: archive.excludeTagged,
     excludeLargerThan: excludeLargerThan === null ? null : parseSize(String(excludeLargerThan)),
     excludeOlderThan: excludeOlderThan === null ? null : parseSpan(excludeOlderThan),
@@ -37,6 +40,10 @@ export function sourceOf({ archive }: Profile, mounts: readonly Mount[]): Source
 
 /** A path in which nothing is a glob. */
 export const escaped = (path: string) => path.replaceAll(/[\\*?[\]]/g, '\\$&');
+
+/** A pattern with each `*` that is one replaced, and others, `\\*`, left or replaced as well. */
+export const eachStar = (pattern: string, star: string, literal = (text: string) => text) =>
+  pattern.replaceAll(/\\.|\*+/g, (part) => (part.startsWith('*') ? star : literal(part)));
 
 /** Whether a pattern is meant for names, in any directory. */
 export const isName = (pattern: string) => !pattern.includes('/');

@@ -88,8 +88,6 @@ async function backup(store: Store, source: Source, progress: (what: string) => 
   const words = [
     ...['--create', `--file=${part}`, '--format=pax', '--sparse', '--one-file-system', '--totals', ...KEEPING],
     ...(program ? [`--use-compress-program=${program}${source.level === null ? '' : ` -${source.level}`}`] : []),
-    // Where it lies below what is archived.
-    ...['--anchored', '--no-wildcards', `--exclude=${store.repository}`],
     ...source.exclude.flatMap(exclusion),
     ...source.excludeTagged.map((tag) => (tag === 'CACHEDIR.TAG' ? '--exclude-caches' : `--exclude-tag=${tag}`)),
     ...newerThan(source.excludeOlderThan),
@@ -181,6 +179,13 @@ async function* list(store: Store, id: string): AsyncGenerator<SnapshotEntry> {
     const arrow = mode.startsWith('l') ? ' -> ' : mode.startsWith('h') ? ' link to ' : undefined;
     const [path = '', target] = arrow ? rest.split(arrow) : [rest];
     const bytes = size.includes(',') ? 0 : Number(size);
-    yield { path: `/${path.replace(/\/$/, '')}`, mode, owner, size: bytes, time, ...(target ? { target } : {}) };
+    yield {
+      path: `/${path.replace(/^\.\//, '').replace(/\/$/, '')}`,
+      mode,
+      owner,
+      size: bytes,
+      time,
+      ...(target ? { target } : {}),
+    };
   }
 }

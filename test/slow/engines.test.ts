@@ -111,7 +111,7 @@ describe.each(['restic', 'restic by REST', 'restic on S3', 'borg', 'rsync', 'rsy
 });
 
 /** What find, and so mindi itself, would leave out; `*` matches `/` there. */
-const EXCLUDED = ['*.iso', '/T/a*c', '/T/deep/*/x', '/T/q[12]', '/T/whole', '/T/name with blank', '!odd'];
+const EXCLUDED = ['*.iso', '/T/a*c', '/T/deep/*/x', '/T/q[12]', '/T/whole', '/T/name with blank', '!odd', '/T/star\\*'];
 const FILES = [
   '1.iso',
   'deep/2.iso',
@@ -126,8 +126,10 @@ const FILES = [
   'q3',
 ];
 /** Of them, by the patterns and the tag. */
-const LEFT_OUT = 13;
+const LEFT_OUT = 14;
 const MORE = [
+  'star*',
+  'starry',
   'whole/1',
   'whole2/1',
   'name with blank',
@@ -177,6 +179,24 @@ test.each(['restic', 'borg', 'rsync', 'tar'])('%s: retention, one path back, a s
   expect(readdirSync(join(to, at('small')))).toEqual(['sub']);
   expect(await engine.extract(store, snapshot, [at('small/none')], to)).toHaveLength(1);
   await expect(theSnapshot(engine, store, removed[0] ?? '')).rejects.toThrow(`snapshot ${removed[0]} is not there`);
+});
+
+test.each(['rsync', 'tar'])('%s: no room, told, and the older snapshot is whole', async (name) => {
+  const place = at(`full-${name}`);
+  mkdirSync(place);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', place]);
+  try {
+    const full = `full ${name}`;
+    stores[full] = { engine: name as EngineName, to: { repository: join(place, 'r') } };
+    const { snapshot } = await archived(profileFor(full, { include: [at('small')] }), true);
+    const file = profileFor(full);
+    await expect(archived(file)).rejects.toThrow('there is no room left for the snapshot');
+    const { engine, store } = await opened(file);
+    expect((await engine.snapshots(store)).map(({ id }) => id)).toEqual([snapshot]);
+    expect(await engine.verify(store, snapshot)).toEqual([]);
+  } finally {
+    execFileSync('umount', [place]);
+  }
 });
 
 /** An image with what a medium says of its snapshot. */

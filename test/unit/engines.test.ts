@@ -149,6 +149,7 @@ test('globs of restic, where * does not match a slash', () => {
   expect(globs('*.iso')).toEqual(['*.iso']);
   expect(globs('!odd')).toEqual(['\\!odd']);
   expect(globs('/home/*/tmp')).toEqual(['/home/*/tmp', '/home/*/**/*/tmp']);
+  expect(globs('/b\\*/x*')).toEqual(['/b\\*/x*', '/b\\*/x*/**/*']);
   expect(globs('/a*c')).toEqual(['/a*c', '/a*/**/*c']);
 });
 
