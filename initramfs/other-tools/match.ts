@@ -21,7 +21,7 @@ export interface Matches {
  * volume or array. Names of disks are an accident of each boot and mean nothing.
  */
 export function matchMountlist(entries: readonly MountlistEntry[], devices: readonly StorageDevice[]): Matches {
-  const wanted = entries.filter(({ mountpoint }) => mountpoint.startsWith('/'));
+  const wanted = mountable(entries);
   const result: Matches = { found: [], missing: [] };
   for (const entry of wanted.toSorted((one, other) => depth(one) - depth(other))) {
     const candidates = matching(entry, devices);
@@ -31,6 +31,11 @@ export function matchMountlist(entries: readonly MountlistEntry[], devices: read
     else result.missing.push({ entry, why: device ? ambiguous(entry, candidates) : absent(entry, devices) });
   }
   return result;
+}
+
+/** Those that are mounted somewhere: no swap, no arrays and volumes that hold others. */
+export function mountable(entries: readonly MountlistEntry[]): MountlistEntry[] {
+  return entries.filter(({ mountpoint }) => mountpoint.startsWith('/'));
 }
 
 const depth = ({ mountpoint }: MountlistEntry) => mountpoint.split('/').filter(Boolean).length;

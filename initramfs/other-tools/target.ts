@@ -9,7 +9,7 @@ import { bringStorageUp, lookAtStorage } from '../storage/bring-up.ts';
 import type { StorageContext } from '../storage/context.ts';
 import { GuardError } from '../storage/guard.ts';
 import { makeWritable } from '../storage/writable.ts';
-import { type Match, type Matches, matchMountlist } from './match.ts';
+import { type Match, type Matches, matchMountlist, mountable } from './match.ts';
 
 /**
  * The file systems of the medium's mountlist that nothing is mounted for yet, as far as they are there. Nothing is written.
@@ -25,7 +25,7 @@ export async function findTarget(storage: StorageContext): Promise<Matches> {
 function ownEntries(): MountlistEntry[] {
   if (!existsSync(PATHS.mountlist)) return [];
   const { entries } = parseMountlist(readFileSync(PATHS.mountlist, 'utf8'), PATHS.mountlist);
-  return entries.filter(({ mountpoint }) => mountpoint.startsWith('/'));
+  return mountable(entries);
 }
 
 /**
@@ -62,8 +62,6 @@ async function openForWriting(storage: StorageContext, match: Match): Promise<st
   try {
     const [now] = (await lookAtStorage(storage.excluded)).devices.filter((one) => one.device === device);
     if (!now || now.writable) return [];
-    if (now.kind === 'encrypted')
-      return [`${device} was unlocked read-only: mindi storage writable ${device} says what to do.`];
     const left = await makeWritable(storage, now, `restore of ${match.entry.mountpoint}`);
     return left ? [left.trim()] : [];
   } catch (error) {

@@ -49,6 +49,11 @@ export function diskOf(name: string): string {
   return basename(dirname(realpathSync(join(BLOCK, name))));
 }
 
+/** The kernel's number of a disk, which no other disk of that name has. Kernels before 5.15 give none. */
+export function diskSequence(disk: string): string {
+  return attribute(BLOCK, disk, 'diskseq') || '0';
+}
+
 /** The partitions of a disk. */
 export function partitionsOf(disk: string): string[] {
   return list(BLOCK, disk).filter((name) => existsSync(join(BLOCK, disk, name, 'partition')));

@@ -1,11 +1,10 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { PATHS } from '../../contract/rescue-config.ts';
-import { attribute } from '../devices.ts';
 import { log } from '../log.ts';
 import { busybox, complaint, run } from '../process.ts';
-import { blockDevices, diskOf, partitionsOf, slaves } from './block-devices.ts';
-import { reloadWritable } from './paths.ts';
+import { blockDevices, diskOf, diskSequence, partitionsOf, slaves } from './block-devices.ts';
+import { reloadWritable } from './mapper.ts';
 
 const GUARD = '/usr/lib/mindi/guard';
 /** What the guard leaves alone; its format is told there. */
@@ -68,7 +67,7 @@ async function lift(name: string): Promise<void> {
   for (const below of slaves(name)) await lift(below);
   const disk = diskOf(name);
   if (disk === name) {
-    remember(`${name} ${sequence(disk)} all`);
+    remember(`${name} ${diskSequence(disk)} all`);
     const failed = await reloadWritable(name);
     if (failed) throw new GuardError(`/dev/${name} stays as it is: ${failed}.`);
     for (const one of [name, ...partitionsOf(name)]) await setReadOnly(one, false);
@@ -76,14 +75,9 @@ async function lift(name: string): Promise<void> {
   }
   // While the disk is read-only its partitions are, whatever was said of them.
   for (const other of partitionsOf(disk)) if (other !== name && !remembered(other)) await setReadOnly(other, true);
-  remember(`${disk} ${sequence(disk)}`);
-  remember(`${name} ${sequence(disk)}`);
+  remember(`${disk} ${diskSequence(disk)}`);
+  remember(`${name} ${diskSequence(disk)}`);
   for (const one of [disk, name]) await setReadOnly(one, false);
-}
-
-/** The kernel's number of the disk, which no other disk of that name has. Kernels before 5.15 give none. */
-function sequence(disk: string): string {
-  return attribute('/sys/class/block', disk, 'diskseq') || '0';
 }
 
 function remember(line: string): void {
@@ -94,7 +88,7 @@ function remember(line: string): void {
 function remembered(name: string): boolean {
   const disk = diskOf(name);
   const lines = lifted();
-  return lines.includes(`${name} ${sequence(disk)}`) || lines.includes(`${disk} ${sequence(disk)} all`);
+  return lines.includes(`${name} ${diskSequence(disk)}`) || lines.includes(`${disk} ${diskSequence(disk)} all`);
 }
 
 function lifted(): string[] {

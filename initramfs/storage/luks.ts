@@ -47,14 +47,17 @@ function question({ device }: StorageDevice, attempt: number): string {
 function open(cryptsetup: string, device: StorageDevice, keyFile: string, key?: string): Promise<ProcessResult> {
   const readOnly = device.writable ? [] : ['--readonly'];
   const name = unlockedNode(device).replace('/dev/mapper/', '');
-  const words = ['open', '--type', 'luks', ...readOnly, '--key-file', keyFile, device.device, name];
+  // With its key in the kernel's table instead of this process's keyring it can be let be written to later.
+  const words = [
+    'open',
+    '--type',
+    'luks',
+    '--disable-keyring',
+    ...readOnly,
+    '--key-file',
+    keyFile,
+    device.device,
+    name,
+  ];
   return run(cryptsetup, words, { limit: LIMIT, env: NO_UDEV, ...(key === undefined ? {} : { input: key }) });
-}
-
-/** Locks it again. Returns null, or why it stays open, a sentence. */
-export async function lock(device: StorageDevice): Promise<string | null> {
-  const result = await run(findProgram('cryptsetup') ?? 'cryptsetup', ['close', unlockedNode(device)], {
-    env: NO_UDEV,
-  });
-  return result.code === 0 ? null : `${device.device} stays open: ${complaint(result)}.`;
 }

@@ -1,9 +1,10 @@
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { StorageDevice } from '../../contract/storage.ts';
-import { busybox, complaint, findProgram, run } from '../process.ts';
+import { busybox, complaint } from '../process.ts';
 import { OUR_LAYERS } from './block-devices.ts';
-import { NO_UDEV, type StorageContext } from './context.ts';
+import type { StorageContext } from './context.ts';
+import { dmsetup } from './mapper.ts';
 
 const FOLDER = '/run/mindi/overlay';
 /** Bytes that may be written to a layer. It is a hole until then, and what writes on its own writes a few blocks. */
@@ -30,10 +31,7 @@ export async function overlay(storage: StorageContext, disk: StorageDevice): Pro
   const loop = (await busybox(['losetup', '-f'])).stdout.trim();
   const looped = await busybox(['losetup', loop, file]);
   const table = `0 ${bytes / 512} snapshot ${device} ${loop} N ${CHUNK}`;
-  const made =
-    looped.code === 0
-      ? await run(findProgram('dmsetup') ?? 'dmsetup', ['create', layer, '--table', table], { env: NO_UDEV })
-      : looped;
+  const made = looped.code === 0 ? await dmsetup(['create', layer, '--table', table]) : looped;
   if (made.code === 0) return node;
   storage.problem(`${device} is not used, because no layer in RAM protects it: ${complaint(made)}.`);
   return null;
@@ -46,5 +44,5 @@ export const layerNode = ({ name }: StorageDevice): string =>
 /** Takes the layer away again, once nothing uses it. */
 export async function removeOverlay(disk: StorageDevice): Promise<void> {
   const node = layerNode(disk);
-  if (existsSync(node)) await run(findProgram('dmsetup') ?? 'dmsetup', ['remove', basename(node)], { env: NO_UDEV });
+  if (existsSync(node)) await dmsetup(['remove', basename(node)]);
 }

@@ -1,8 +1,8 @@
 import type { StorageDevice } from '../../contract/storage.ts';
 import { attribute } from '../devices.ts';
-import { complaint, findProgram, type ProcessResult, run } from '../process.ts';
 import { BLOCK, partitionsOf } from './block-devices.ts';
-import { NO_UDEV, type StorageContext } from './context.ts';
+import type { StorageContext } from './context.ts';
+import { dmsetup, saidByMapper } from './mapper.ts';
 
 /** A disk as one of its paths shows it: the kernel's name, and the world wide name, empty where it has none. */
 export interface PathDisk {
@@ -63,27 +63,8 @@ async function join(storage: StorageContext, paths: readonly PathDisk[]): Promis
   }
 }
 
-/** A joined disk and its partitions were loaded read-only, which only loading them again changes. Returns what went wrong, or null. */
-export async function reloadWritable(name: string): Promise<string | null> {
-  if (!/^(part\d+-)?mpath-/.test(attribute(BLOCK, name, 'dm/uuid'))) return null;
-  const mapped = attribute(BLOCK, name, 'dm/name');
-  const table = await dmsetup(['table', mapped]);
-  for (const words of [
-    ['reload', mapped, '--table', table.stdout.trim()],
-    ['resume', mapped],
-  ]) {
-    const result = await dmsetup(words);
-    if (result.code !== 0) return said(result);
-  }
-  return null;
-}
-
 /** Returns what went wrong, or null. */
 async function map(name: string, uuid: string, table: string): Promise<string | null> {
   const result = await dmsetup(['create', name, '--uuid', uuid, '--readonly', '--table', table]);
-  return result.code === 0 ? null : said(result);
+  return result.code === 0 ? null : saidByMapper(result);
 }
-
-const dmsetup = (words: readonly string[]) => run(findProgram('dmsetup') ?? 'dmsetup', words, { env: NO_UDEV });
-
-const said = (result: ProcessResult) => complaint(result).trim().replace(/\.$/, '');

@@ -3,7 +3,6 @@ import { complaint, findProgram, run } from '../process.ts';
 import { lookAtStorage } from './bring-up.ts';
 import type { StorageContext } from './context.ts';
 import { liftGuard } from './guard.ts';
-import { lock } from './luks.ts';
 import { restartGroup } from './lvm.ts';
 
 /** What a person should know before they let a device be written to. */
@@ -13,7 +12,7 @@ export function warning({ device, kind, content }: StorageDevice): string {
     partition: 'The disk it is on can then be written to as well; its other partitions stay read-only.',
     array: 'The array then marks its disks as in use, and resyncs them if they need it.',
     volume: 'Its whole volume group is stopped and started again, and its disks can be written to.',
-    encrypted: 'It is locked, and must be unlocked again.',
+    encrypted: 'The disk it is on can then be written to as well.',
     path: 'All of the disk can then be written to, whichever path is used.',
     mapped: '',
   }[kind];
@@ -36,7 +35,6 @@ export async function makeWritable(
   const { devices } = await lookAtStorage(storage.excluded);
   if (device.kind === 'array') return startWritable(device.device);
   if (device.kind === 'volume') return restartVolume(storage, device, devices);
-  if (device.kind === 'encrypted') return relock(device, devices);
   return null;
 }
 
@@ -52,11 +50,4 @@ async function restartVolume(
 ): Promise<string | null> {
   const group = device.split('/')[2] ?? '';
   return (await restartGroup(storage, group, devices)) ? null : `Unmount what is on ${group} and try again.\n`;
-}
-
-async function relock({ on }: StorageDevice, devices: readonly StorageDevice[]): Promise<string | null> {
-  const container = devices.find(({ name }) => on.includes(name));
-  if (!container) return null;
-  const failure = await lock(container);
-  return `${failure ?? `It is locked now; mindi storage unlock ${container.device} opens it so that it can be written to.`}\n`;
 }

@@ -19,13 +19,14 @@ const SIZES = [96, 96, 64, 64, 64, 96, 96, 64, 32, 128, 128, 320, 64, 64];
 
 /** What a machine would have built on its disks. The last but one leaves every journal dirty and the arrays marked in use. */
 const BUILD = [
-  'export IMSM_NO_PLATFORM=1; for d in vda vdb vdc vdd vde vdf vdg vdh vdi vdj vdk vdl sda sdb; do mindi storage writable /dev/$d --yes; done',
+  'export IMSM_NO_PLATFORM=1; mindi storage writable $(ls -d /dev/vd? /dev/sd?) --yes',
   'for d in a b; do echo ,,fd | sfdisk -q /dev/vd$d; done; ls /dev/vda1 /dev/vdb1',
   'mdadm --create /dev/md0 --run --homehost=web1 --name=0 -l1 -n2 /dev/vda1 /dev/vdb1 && mkfs.ext4 -q /dev/md0',
   'mdadm --create /dev/md1 --run --homehost=web1 --name=1 -l1 -n2 /dev/vdc missing; mkfs.ext4 -q /dev/md1',
   'pvcreate -q /dev/vde /dev/vdf /dev/vdg; vgcreate -q plain /dev/vde; vgcreate -q special /dev/vdf /dev/vdg',
   'lvcreate -q -y -n root -L 40M plain && mkfs.ext4 -q /dev/plain/root',
   'lvcreate -q -y --type thin-pool -n pool -L 40M special; lvcreate -q -y --thin -V 100M -n thin special/pool; mkfs.ext4 -q /dev/special/thin',
+  'made=0; for i in $(seq 20); do lvcreate -q -y --thin -V 10M -n t$i special/pool && lvremove -q -y special/t$i && made=$((made + 1)); done; echo "made $made"',
   'lvcreate -q -y --type raid1 -m1 -n mirror -L 20M special; mkfs.ext4 -q /dev/special/mirror',
   'printf secret >key; cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/vdh key',
   'cryptsetup open --key-file key /dev/vdh c1; pvcreate -q /dev/mapper/c1; vgcreate -q crypt /dev/mapper/c1; lvcreate -q -y -n data -l 100%FREE crypt; mkfs.ext4 -q /dev/crypt/data',
@@ -86,6 +87,8 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
     const said = [];
     for (const command of BUILD) said.push(await shell(machine, command));
     expect(said.at(-1)).toBe('9');
+    // What is being made on disks that may be written to is not taken for a new disk.
+    expect(said.join('\n')).toMatch(/^made 20$/m);
   }
   const before = await hashes();
   expect(new Set(before).size).toBe(SIZES.length - 1);
@@ -177,6 +180,26 @@ test('arrays, volumes and locked disks are found and started; not a byte is writ
   expect(
     await shell(machine, '/usr/bin/mount /dev/md0 /mnt && echo more >/mnt/more && umount /mnt && echo written'),
   ).toBe('written');
+
+  await shell(machine, 'printf secret >key');
+  for (const device of ['/dev/vdh', '/dev/vdi']) {
+    await shell(machine, `mindi storage unlock ${device} --keyfile key`);
+    const open = `/dev/mapper/luks-$(blkid -s UUID -o value ${device})`;
+    expect(await shell(machine, `blockdev --getro ${open}`)).toBe('1');
+    // Its disk, and what is opened, while it stays open. The same bytes once more.
+    expect(
+      await shell(
+        machine,
+        `mindi storage writable ${open} --yes; dd if=${open} of=/x bs=512 count=8 2>/dev/null; dd if=/x of=${open} conv=fsync 2>&1 | grep -c error`,
+      ),
+    ).toMatch(/can be written to now\.\n0$/);
+  }
+  expect(
+    await shell(
+      machine,
+      '/usr/bin/mount /dev/mapper/luks-$(blkid -s UUID -o value /dev/vdi) /mnt && echo more >/mnt/more && umount /mnt && echo written',
+    ),
+  ).toBe('written');
 }, 900_000);
 
 test('a disk over two paths is one disk, which goes on when a path is lost', async () => {
@@ -186,7 +209,7 @@ test('a disk over two paths is one disk, which goes on when a path is lost', asy
   await writeFile(join(content, 'one'), 'hello\n');
   await writeFile(disk, '');
   await truncate(disk, 64 << 20);
-  await run('sfdisk', ['-q', disk], { input: 'label: gpt\nstart=2048, size=98304\n' });
+  await run('sfdisk', ['-q', disk], { input: 'label: gpt\nstart=2048, size=98304\nstart=100352\n' });
   await run('mke2fs', ['-q', '-t', 'ext4', '-L', 'far', '-d', content, '-E', `offset=${2048 * 512}`, disk, '48M']);
   const path = (id: string) => [
     ...['-drive', `if=none,id=${id},format=raw,file.locking=off,file=${disk}`],
@@ -211,8 +234,30 @@ test('a disk over two paths is one disk, which goes on when a path is lost', asy
   expect(await shell(machine, `mindi storage writable ${device}-part1 --yes`)).toBe(
     `${device}-part1 can be written to now.`,
   );
+  await volumeOnPaths(machine, device);
   await machine.qmp('device_del', { id: 'path-a' });
   const gone = `until [ $(dmsetup status ${device} | grep -o ' F ' | wc -l) = 1 ]; do dd if=${device} of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; usleep 200000; done`;
   expect(await shell(machine, `${gone}; /usr/bin/mount ${device}-part1 /mnt && cat /mnt/one`)).toBe('hello');
   expect(await shell(machine, 'echo more >/mnt/more && umount /mnt && echo written')).toBe('written');
 }, 900_000);
+
+/** A volume on a joined disk, made, stopped, and found again as on a machine that was just started. */
+async function volumeOnPaths(machine: Machine, device: string): Promise<void> {
+  const part = `${device}-part2`;
+  expect(await shell(machine, `mindi storage writable ${part} --yes`)).toBe(`${part} can be written to now.`);
+  const make = `pvcreate -q ${part} && vgcreate -q far ${part} && lvcreate -q -y -n away -l 100%FREE far`;
+  expect(await shell(machine, `${make} && mkfs.ext4 -q /dev/far/away && vgchange -q -an far; echo $?`)).toMatch(/\n0$/);
+  await shell(machine, ': >/run/mindi/writable; for d in /dev/sd? /dev/sd?? /dev/dm-*; do blockdev --setro $d; done');
+  expect(await shell(machine, 'mindi storage up')).toMatch(
+    /^ {2}mapper\/35000c50015ea71ac-part2 .* LVM\n {4}far\/away +\S+ MB {2}ext4$/m,
+  );
+  expect(await shell(machine, 'dd if=/dev/zero of=/dev/far/away count=1 2>&1 | head -n 1')).toMatch('not permitted');
+  expect(await shell(machine, 'mindi storage writable /dev/far/away --yes')).toBe(
+    '/dev/far/away can be written to now.',
+  );
+  const write = '/usr/bin/mount /dev/far/away /mnt && echo more >/mnt/more && umount /mnt && echo written';
+  expect(await shell(machine, write)).toBe('written');
+  expect(await shell(machine, `mindi storage writable ${device}-part1 --yes`)).toBe(
+    `${device}-part1 can be written to now.`,
+  );
+}
