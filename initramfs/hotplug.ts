@@ -7,12 +7,13 @@ import { requestsSize } from './requests.ts';
 import { tryMedium } from './second-stage.ts';
 import { deviceEvent, eventNumber } from './settle.ts';
 import { network } from './steps/network.ts';
+import { takeLateSticks } from './stick/late.ts';
 
 /** Milliseconds between looks at what is new. */
 const LOOK_EVERY = 1000;
 
 /**
- * After ready: drivers for what is plugged in later, the medium when it comes late, and a word about what has no driver.
+ * After ready: drivers for what is plugged in later, the medium when it comes late, what is on sticks, and a word about what has no driver.
  * Never returns.
  */
 export async function watchDevices(boot: Boot): Promise<never> {
@@ -34,6 +35,7 @@ async function takeNewDevices(boot: Boot): Promise<void> {
   forgetDevices(boot);
   await settleDevices(boot);
   await takeLateMedium(boot);
+  await takeLateSticks(boot);
   boot.modules.rest();
 }
 

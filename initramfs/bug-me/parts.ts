@@ -6,6 +6,7 @@ import { PATHS } from '../../contract/rescue-config.ts';
 import { list } from '../devices.ts';
 import { networkLines } from '../network/state.ts';
 import { busybox, run } from '../process.ts';
+import { STICK_COPIES } from '../stick/folder.ts';
 import { lookAtStorage } from '../storage/bring-up.ts';
 import { storageTree } from '../storage/tree.ts';
 import { scrub, scrubValue, secretsIn } from './scrub.ts';
@@ -58,10 +59,11 @@ export function readyReport(): ReadyReport | null {
   }
 }
 
-/** Those of the profile, of a stick and of the command line. */
+/** Those of the profile, of all sticks (what a later one says hides what an earlier one did) and of the command line. */
 export function knownSecrets(): string[] {
   const passwordFile = read(PATHS.password).split('\n')[0] ?? '';
-  return secretsIn([configs(), read('/proc/cmdline'), { password: passwordFile }]);
+  const sticks = list(STICK_COPIES).map((name) => read(join(STICK_COPIES, name, 'config.yaml')));
+  return secretsIn([configs(), ...sticks, read('/proc/cmdline'), { password: passwordFile }]);
 }
 
 const clean = (text: string, known: readonly string[]) => scrub(text.slice(-MOST), known);

@@ -13,7 +13,15 @@ const HINT = 'Arrow keys and Enter, or a letter. On a screen: Alt-F2 a shell, Al
 
 /** Shows the menu and does what is chosen, again and again. */
 export async function runMenu(boot: Boot, screen: Screen): Promise<never> {
-  const session: Session = { boot, context: { ...boot, person: screen }, screen, source: null };
+  const session: Session = {
+    boot,
+    // A stick may change what the boot says.
+    get context() {
+      return { ...boot, person: screen };
+    },
+    screen,
+    source: null,
+  };
   let name = boot.mode === 'compare' ? 'compare' : 'restore';
   for (;;) {
     try {

@@ -6,12 +6,13 @@ import { log } from '../log.ts';
 import { mountedAt, mountReadOnly, unmount } from '../mount.ts';
 import { chunks, firstBytes, progressOf } from '../reading.ts';
 import { disks, isUsb } from '../sources/block-devices.ts';
+import { diskOf, diskSequence } from '../storage/block-devices.ts';
 import { identify } from '../superblock.ts';
 
 /** The folder of a stick that files of a person's own lie in. */
 const FOLDER = 'mindi';
 /** Where their copies lie: a stick may be pulled out, or hang. */
-const COPIES = '/run/mindi/stick';
+export const STICK_COPIES = '/run/mindi/stick';
 const LOOK = '/run/mindi/stick-look';
 
 /** What a person may put there (docs/stick.md), and the most bytes of it. */
@@ -38,18 +39,32 @@ export interface StickFolder {
   problems: string[];
 }
 
+/** Sticks that were looked at. */
+const lookedAt = new Set<string>();
+
 /** Copies what people put on the medium and on USB sticks: the medium's first, because what comes later wins. */
 export async function findStickFolders(context: Pick<Context, 'modules'>): Promise<StickFolder[]> {
-  rmSync(COPIES, { recursive: true, force: true });
+  rmSync(STICK_COPIES, { recursive: true, force: true });
+  const medium = mountedAt(PATHS.medium);
+  const own = medium?.startsWith('/dev/') ? [await copyFolder(PATHS.medium, medium)] : [];
+  return [...own, ...(await findNewFolders(context))].filter(holdsSomething);
+}
+
+/** The same for USB sticks that were not looked at yet. */
+export async function findNewFolders(context: Pick<Context, 'modules'>): Promise<StickFolder[]> {
   const found: StickFolder[] = [];
   const medium = mountedAt(PATHS.medium);
-  if (medium?.startsWith('/dev/')) found.push(await copyFolder(PATHS.medium, medium));
   for (const device of disks().filter((one) => one !== medium && isUsb(one))) {
+    const stick = `${device} ${diskSequence(diskOf(basename(device)))}`;
+    if (lookedAt.has(stick)) continue;
+    lookedAt.add(stick);
     if (await mountStick(context, device)) found.push(await copyFolder(LOOK, device));
     await unmount(LOOK);
   }
-  return found.filter(({ files, problems }) => files.length + problems.length > 0);
+  return found.filter(holdsSomething);
 }
+
+const holdsSomething = ({ files, problems }: StickFolder) => files.length + problems.length > 0;
 
 /** Only what sticks have: file systems of disks are not tried without being asked for. */
 async function mountStick({ modules }: Pick<Context, 'modules'>, device: string): Promise<boolean> {
@@ -62,7 +77,7 @@ async function mountStick({ modules }: Pick<Context, 'modules'>, device: string)
 }
 
 async function copyFolder(mounted: string, device: string): Promise<StickFolder> {
-  const folder: StickFolder = { device, path: join(COPIES, basename(device)), files: [], problems: [] };
+  const folder: StickFolder = { device, path: join(STICK_COPIES, basename(device)), files: [], problems: [] };
   const source = join(mounted, FOLDER);
   for (const name of fileNames(source).slice(0, MOST_FILES)) {
     const wanted = name.endsWith('.kmap') ? name : name.toLowerCase();

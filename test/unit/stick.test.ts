@@ -8,9 +8,14 @@ import type { Boot } from '../../initramfs/boot.ts';
 import { restore } from '../../initramfs/steps/restore.ts';
 import { stick } from '../../initramfs/steps/stick.ts';
 import { applyStickConfig } from '../../initramfs/stick/config.ts';
-import { findStickFolders } from '../../initramfs/stick/folder.ts';
+import { findNewFolders, findStickFolders } from '../../initramfs/stick/folder.ts';
+import { takeLateSticks } from '../../initramfs/stick/late.ts';
 
-vi.mock('../../initramfs/stick/folder.ts', () => ({ findStickFolders: vi.fn(async () => []) }));
+vi.mock('../../initramfs/rescue-config.ts', () => ({ writeEffectiveConfig: vi.fn() }));
+vi.mock('../../initramfs/stick/folder.ts', () => ({
+  findStickFolders: vi.fn(async () => []),
+  findNewFolders: vi.fn(async () => []),
+}));
 
 let work: Scratch;
 beforeAll(async () => {
@@ -131,6 +136,33 @@ test('no stick is looked at when the profile says so', async () => {
   boot.config.stick = true;
   await stick.run({ ...boot, consoles: { write() {} } } as unknown as Boot);
   expect(findStickFolders).toHaveBeenCalledOnce();
+  boot.config.stick = false;
+  await takeLateSticks(boot as unknown as Boot);
+  expect(findNewFolders).not.toHaveBeenCalled();
+});
+
+test('a stick that comes later begins no restore, and says what it would change', async () => {
+  const text =
+    'restore: { mode: nuke, source: "nfs://new/backup" }\nnetwork: { ip: eth1:dhcp }\naccess: { statusPage: false }\n';
+  await writeFile(join(work.path, 'config.yaml'), text);
+  const folder = { device: '/dev/sdb1', path: work.path, files: ['config.yaml'], problems: [] };
+  vi.mocked(findNewFolders).mockResolvedValueOnce([folder]);
+  const said: string[] = [];
+  const boot = {
+    ...{ config: PROFILE, mode: 'interactive', sticks: [], problems: [], statusPage: false },
+    network: { nic: 'eth0', server: null, ntp: [] },
+    parameters: { mode: null, keymap: null, source: null, status: null },
+    consoles: { write: (line: string) => said.push(line.replace(/^mindi: +\S+ s {2}/, '').trim()) },
+  };
+  await takeLateSticks(boot as unknown as Boot);
+  expect(boot.mode).toBe('interactive');
+  expect(said).toEqual([
+    'on /dev/sdb1: mindi/config.yaml',
+    expect.stringMatching(/^the network stays as it is/),
+    expect.stringMatching(/^the restore source is another one now/),
+    expect.stringMatching(/^it stays interactive mode/),
+  ]);
+  expect(boot.config.restore.source).toBe('nfs://new/backup');
 });
 
 test('nothing is restored without asking where a config.yaml is wrong', async () => {
