@@ -1,16 +1,15 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type Context, tell } from '../boot.ts';
-import { attribute, list } from '../devices.ts';
 import { whenThere } from '../late.ts';
 import { unmount } from '../mount.ts';
 import { busybox, complaint, findProgram, type ProcessResult, run } from '../process.ts';
-import { partitionsOf } from '../storage/block-devices.ts';
 import { userOf } from './address.ts';
 import { mountDevice } from './block-devices.ts';
 import { volumeIn } from './files.ts';
 import { openFolder } from './folder.ts';
 import { type IscsiPlace, parseIscsi } from './iscsi-address.ts';
+import { devicesOfTarget, startVolumes } from './iscsi-disks.ts';
 import { passwordOf } from './password.ts';
 import { CARRIER, LOGGED_IN, leaveSource } from './places.ts';
 import { reachServer } from './server.ts';
@@ -28,7 +27,6 @@ const SETTINGS = [
   'node.conn[0].timeo.login_timeout = 15',
   'node.session.initial_login_retry_max = 2',
 ];
-const SESSIONS = '/sys/class/iscsi_session';
 
 /** Addresses: parseIscsi. The user's password is CHAP's secret. */
 export const iscsi: SourceKind = {
@@ -122,14 +120,19 @@ function loginFailure(name: string, done: ProcessResult): SourceError {
   );
 }
 
-/** Mounts the disk, or the partition of it, that holds a volume; else the first file system of it. Returns the device. */
+/** Mounts the disk, or the partition or LVM volume of it, that holds restore data; else its first file system. Returns the device. */
 async function mountDisk(context: Context, place: IscsiPlace, name: string): Promise<string> {
   let seen: string[] = [];
   const device = await whenThere(context, {
     what: `the disk of ${name}`,
     look: async () => {
-      seen = devicesOf(place);
-      return mountFirst(context, seen);
+      seen = devicesOfTarget(place.target, place.lun);
+      const found = await mountFirst(context, seen);
+      if (found || seen.length === 0) return found;
+      await startVolumes(context);
+      const more = devicesOfTarget(place.target, place.lun).filter((device) => !seen.includes(device));
+      seen.push(...more);
+      return mountFirst(context, more);
     },
   });
   if (device) return device;
@@ -145,9 +148,9 @@ async function mountDisk(context: Context, place: IscsiPlace, name: string): Pro
       );
 }
 
-async function mountFirst(context: Context, names: readonly string[]): Promise<string | null> {
+async function mountFirst(context: Context, devices: readonly string[]): Promise<string | null> {
   const mountable: string[] = [];
-  for (const device of names.map((name) => `/dev/${name}`)) {
+  for (const device of devices) {
     // The guard may not have been here yet.
     await busybox(['blockdev', '--setro', device]);
     if ((await mountDevice(context, device, CARRIER)) !== null) continue;
@@ -158,19 +161,3 @@ async function mountFirst(context: Context, names: readonly string[]): Promise<s
   const [first] = mountable;
   return first && (await mountDevice(context, first, CARRIER)) === null ? first : null;
 }
-
-/** Disks of the sessions with the target, each before its partitions. */
-function devicesOf({ target, lun }: IscsiPlace): string[] {
-  return list(SESSIONS)
-    .filter((session) => attribute(SESSIONS, session, 'targetname') === target)
-    .flatMap((session) => below(join(SESSIONS, session, 'device'), /^target/))
-    .flatMap((folder) => below(folder, /^\d+:\d+:\d+:\d+$/))
-    .filter((folder) => lun === null || basename(folder).endsWith(`:${lun}`))
-    .flatMap((folder) => list(folder, 'block'))
-    .flatMap((disk) => [disk, ...partitionsOf(disk)]);
-}
-
-const below = (folder: string, pattern: RegExp) =>
-  list(folder)
-    .filter((name) => pattern.test(name))
-    .map((name) => join(folder, name));

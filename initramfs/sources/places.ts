@@ -16,6 +16,10 @@ export async function leaveSource(): Promise<void> {
   await unmount(LOOK, SOURCE, CARRIER);
   const iscsiadm = findProgram('iscsiadm');
   if (!iscsiadm || !existsSync(LOGGED_IN)) return;
-  await run(iscsiadm, ['-m', 'node', '-T', readFileSync(LOGGED_IN, 'utf8'), '--logout']);
+  const target = readFileSync(LOGGED_IN, 'utf8');
+  // All of LVM comes with it.
+  const { stopVolumes } = await import('./iscsi-disks.ts');
+  await stopVolumes(target);
+  await run(iscsiadm, ['-m', 'node', '-T', target, '--logout']);
   rmSync(LOGGED_IN);
 }

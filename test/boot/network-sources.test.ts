@@ -131,8 +131,21 @@ test('the menu: a server that is not there, and then it is', async () => {
   await type(`http://${HOST}:8081`, '1 {2}Try again\\n.*2 {2}Another address\\n.*3 {2}Go on without[\\s\\S]*: $');
   await call({ serve: 8081 });
   await type('1', `http://${HOST}:8081[\\s\\S]*Number.*: $`);
+});
+
+test('the menu offers what a stick says: an iSCSI disk, with its password', async () => {
+  await type('o', `1 {2}As the profile says[\\s\\S]*: $`);
+  await type('1', `${TARGET}:closed on ${HOST}[\\s\\S]*Number.*: $`);
   await type('s', 'mindi:~# $');
   await bootedWith('udevtimeout=1');
+  expect(await shell(SHA256)).toBe(payload);
+});
+
+test('a server that goes away: a sentence, and nothing is written to any disk', async () => {
+  await gives(`http://${HOST}:8081`);
+  await call({ end: 8081 });
+  expect(await mindi(`http://${HOST}:8081 --read payload`)).toContain('it refuses connections');
+  expect(await call({ untouched: true })).toBe('true');
 });
 
 describe('sources that are mounted', () => {
@@ -169,13 +182,30 @@ describe('sources that are mounted', () => {
   test('an iSCSI disk, without and with a password; nothing is written to it', async () => {
     await opens(`iscsi:${HOST}::3260:1:${TARGET}`);
     expect(await shell('for d in /sys/class/iscsi_session/*/device/target*/*/block/*; do cat $d/ro; done')).toBe(
-      '1\n1',
+      '1\n1\n1',
     );
     await opens(`iscsi://anna@${HOST}/${TARGET}:closed/1`);
     expect(await mindi(`iscsi://anna:wrong@${HOST}/${TARGET}:closed/1`)).toContain('refuses the login.');
     expect(await mindi(`iscsi:${HOST}::3260:2:${TARGET}`)).toContain('There is no file system that can be read');
     expect(await mindi(`iscsi://${HOST}/${TARGET}.nowhere/1`)).toContain('cannot be logged in to');
     expect(await shell('mindi source --close; ls /sys/class/iscsi_session')).toBe('');
+  });
+
+  test('an iSCSI disk with LVM on it', async () => {
+    await opens(`iscsi:${HOST}::3260:1:${TARGET}`);
+    const find = 'd=/dev/$(basename /sys/class/iscsi_session/*/device/target*/*:3/block/*)';
+    const make = 'pvcreate -q $d && vgcreate -q afar $d && lvcreate -q -y -n data -l 100%FREE afar';
+    const fill =
+      'mkfs.ext4 -q /dev/afar/data && mount /dev/afar/data /mnt && cp -r /run/mindi/source/* /mnt/; umount /mnt';
+    const end = 'vgchange -q -an afar; rm /run/mindi/writable; mindi source --close';
+    expect(
+      await shell(`${find}; mindi storage writable $d --yes; ${make}; ${fill}; ${end}; ls /dev/afar 2>&1`),
+    ).toMatch(/No such file/);
+    const made = sha256(await readFile(at('servers/lun3.img')));
+    await opens(`iscsi:${HOST}::3260:3:${TARGET}`);
+    expect(await shell('dd if=/dev/zero of=/dev/afar/data count=1 2>&1 | head -n 1')).toContain('not permitted');
+    expect(await shell('mindi source --close; ls /sys/class/iscsi_session')).toBe('');
+    expect(sha256(await readFile(at('servers/lun3.img')))).toBe(made);
     expect(sha256(await readFile(at('servers/lun1.img')))).toBe(disk);
   });
 });
@@ -213,6 +243,11 @@ test('the password from a file on a USB stick; none is in any log', async () => 
   await bootedWith('mindi.password-file=mindi/nothing');
   await shell('rm /etc/mindi/restore-password');
   expect(await mindi(`smb://anna@${HOST}/closed`)).toContain('is neither on the medium nor on a USB stick.');
+  // And typed.
+  await type(`mindi source sftp://berta@${HOST}${at('share')}`, 'Password of berta on .*: $');
+  await type(LOGINS.berta, `${OPENED}[\\s\\S]*# $`);
+  expect(await shell(SHA256)).toBe(payload);
+  expect(await call({ untouched: true })).toBe('true');
   const logs = 'dmesg | cat - /var/log/mindi.log /proc/mounts /proc/[0-9]*/cmdline 2>/dev/null';
   expect(await shell(`${logs} | grep -ac 'correct.*hors[e]\\|stapl[e]'`)).toBe('0');
   expect(JSON.stringify(start.report)).not.toMatch(/correct|staple/);

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { readFile as read } from 'node:fs/promises';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
@@ -9,6 +10,7 @@ import { serveS3 } from '../s3-server.ts';
 import { serveNfs } from './ganesha.ts';
 import { addUsers, passwordStick, serveIscsi, serveLate, serveSmb, serveSsh, serveWeb } from './servers.ts';
 import { PATIENCE, shell } from './shell.ts';
+import { type Witness, witness } from './witness.ts';
 
 /** What the lab begins with: its first line of output. */
 export interface LabStart {
@@ -24,7 +26,11 @@ export type LabCall =
   /** Types it, and gives what the console says that fits the pattern; only what is new is looked at. */
   | { type: string; until: string }
   /** Starts a web server at that port. */
-  | { serve: number };
+  | { serve: number }
+  /** And ends it. */
+  | { end: number }
+  /** Whether the machine's disk is as it was: "true". */
+  | { untouched: true };
 
 /** Beside the loopback interface there must be one with an address: else ganesha knows none, not even 127.0.0.1. */
 const NETWORK = ['link set lo up', 'link add lab type bridge', 'address add 10.9.0.1/24 dev lab', 'link set lab up'];
@@ -49,7 +55,9 @@ async function main([folder = '', image = '', kernel = '', initrd = '', append =
     await s3.put('backups', `web01/${name}`, new Uint8Array(await read(join(share, name))));
   passwordStick(join(work, 'stick.img'), work);
   spawn('rpcbind', ['-f', '-w'], { stdio: 'ignore' });
+  const disk = await witness(work);
   const machine = await startMachine({
+    drives: [disk.drive],
     direct: { kernel, initrd, append },
     medium: { path: image, as: 'cdrom' },
     more: [
@@ -63,15 +71,23 @@ async function main([folder = '', image = '', kernel = '', initrd = '', append =
   const report = await machine.waitFor('the ready line', findReady, PATIENCE);
   answer({ report, hostKey } satisfies LabStart);
   for await (const line of createInterface({ input: process.stdin }))
-    answer(await obey(machine, share, JSON.parse(line)).catch((error) => `failed: ${error.message}`));
+    answer(await obey({ machine, share, disk }, JSON.parse(line)).catch((error) => `failed: ${error.message}`));
 }
 
-async function obey(machine: Machine, share: string, call: LabCall): Promise<string> {
+interface Obedient {
+  machine: Machine;
+  share: string;
+  disk: Witness;
+}
+
+const late = new Map<number, Server>();
+
+async function obey({ machine, share, disk }: Obedient, call: LabCall): Promise<string> {
   if ('shell' in call) return shell(machine, call.shell);
-  if ('serve' in call) {
-    await serveLate(share, call.serve);
-    return '';
-  }
+  if ('untouched' in call) return String(await disk.untouched());
+  if ('serve' in call) late.set(call.serve, await serveLate(share, call.serve));
+  if ('end' in call) late.get(call.end)?.close().closeAllConnections();
+  if (!('type' in call)) return '';
   const from = machine.text.length;
   machine.type(call.type);
   return machine.waitFor(call.until, (text) => new RegExp(call.until).exec(text.slice(from))?.[0], PATIENCE);

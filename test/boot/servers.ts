@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -116,9 +116,10 @@ export async function serveWeb(folder: string, authority: string, work: string):
 }
 
 /** A server like that of port 80, for everybody. */
-export async function serveLate(folder: string, port: number): Promise<void> {
-  createServer(webFiles(folder)).listen(port, '127.0.0.1');
+export async function serveLate(folder: string, port: number): Promise<Server> {
+  const server = createServer(webFiles(folder)).listen(port, '127.0.0.1');
   await listening(port);
+  return server;
 }
 
 function webFiles(folder: string): RequestListener {
@@ -142,11 +143,16 @@ export function certificate(name: string, names: string, by: readonly string[], 
   sh('openssl', ['req', ...words, ...key, ...by, ...(names ? ['-addext', `subjectAltName=${names}`] : [])]);
 }
 
-/** Target 1 for anybody, LUN 1 with the folder, LUN 2 empty; target 2, `…:closed`, for anna. Both would let them write. */
+/** Target 1 for anybody, LUN 1 with the folder, LUN 2 and 3 empty; target 2, `…:closed`, for anna. Both would let them write. */
 export async function serveIscsi(folder: string, work: string): Promise<void> {
-  const [image, empty] = [join(work, 'lun1.img'), join(work, 'lun2.img')];
+  const [image, empty, room] = ['lun1.img', 'lun2.img', 'lun3.img'].map((name) => join(work, name)) as [
+    string,
+    string,
+    string,
+  ];
   sh('mke2fs', ['-q', '-t', 'ext4', '-d', folder, image, '16m']);
   writeFileSync(empty, Buffer.alloc(1 << 20));
+  writeFileSync(room, Buffer.alloc(16 << 20));
   spawn('tgtd', ['-f', '--iscsi', 'portal=127.0.0.1:3260'], { stdio: 'ignore' });
   await listening(3260);
   const admin = (mode: string, op: string, ...more: string[]) =>
@@ -160,16 +166,22 @@ export async function serveIscsi(folder: string, work: string): Promise<void> {
     admin('target', 'bind', '--tid', tid, '-I', 'ALL');
   }
   admin('logicalunit', 'new', '--tid', '1', '--lun', '2', '-b', empty);
+  admin('logicalunit', 'new', '--tid', '1', '--lun', '3', '-b', room);
   admin('account', 'new', '--user', 'anna', '--password', LOGINS.anna);
   admin('account', 'bind', '--tid', '2', '--user', 'anna');
 }
 
-/** A USB stick with a password file. */
+/** A USB stick with a password file, and with settings that name an iSCSI disk and its password as the source. */
 export function passwordStick(path: string, work: string): void {
   writeFileSync(join(work, 'password'), `${LOGINS.berta}\r\nmore\n`);
+  const secret = encodeURIComponent(LOGINS.anna);
+  writeFileSync(
+    join(work, 'config.yaml'),
+    `restore: { source: "iscsi://anna:${secret}@${HOST}/${TARGET}:closed/1" }\n`,
+  );
   sh('mformat', ['-C', '-T', '8192', '-i', path, '::']);
   sh('mmd', ['-i', path, '::mindi']);
-  sh('mcopy', ['-i', path, join(work, 'password'), '::mindi/password']);
+  for (const name of ['password', 'config.yaml']) sh('mcopy', ['-i', path, join(work, name), `::mindi/${name}`]);
 }
 
 /** Waits until something listens at that port of 127.0.0.1. */
