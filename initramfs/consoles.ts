@@ -130,9 +130,11 @@ export class Console {
 
 /** A serial line takes long for a line, and may be a printer or a log. */
 export function usually(name: string): Console['progressAs'] {
-  const as = /^tty\d/.test(name) ? 'over' : 'lines';
+  const as = isScreen(name) ? 'over' : 'lines';
   return () => as;
 }
+
+const isScreen = (name: string) => /^tty\d/.test(name);
 
 /** Every console of the machine: what the kernel was told, and the first UART when there is one. */
 export class Consoles {
@@ -158,6 +160,11 @@ export class Consoles {
     this.lately.push(text);
     this.lately.splice(0, this.lately.length - LATELY);
     for (const one of this.#consoles) one.say(text);
+  }
+
+  /** A page that takes the place of what is on the screens; serial lines keep what they have. */
+  page(lines: readonly string[]): void {
+    for (const one of this.#consoles) if (isScreen(one.name)) one.say(`\x1b[H\x1b[2J${lines.join('\n')}\n`);
   }
 
   /** One line that says how far something has come. */

@@ -6,6 +6,7 @@ import { networkEntry } from './network-entry.ts';
 import { restoreEntry } from './restore-entry.ts';
 import type { Entry, Session } from './session.ts';
 import { sourceEntry } from './source-entry.ts';
+import { sshEntry } from './ssh-entry.ts';
 
 const compare: Entry = {
   name: 'compare',
@@ -51,6 +52,7 @@ export const ENTRIES: readonly Entry[] = [
   compare,
   sourceEntry,
   networkEntry,
+  sshEntry,
   keymapEntry,
   checkEntry,
   logEntry,

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import type { ReadyReport } from '../../contract/report.ts';
 import type { Boot } from '../boot.ts';
-import { firstScreen, title } from './facts.ts';
+import { firstScreen, summary, title } from './facts.ts';
 import { listen } from './lending.ts';
 import { runMenu } from './menu.ts';
 import { Screen } from './screen.ts';
@@ -9,6 +9,11 @@ import { sourceText } from './source-entry.ts';
 
 /** What console-shell shows above a shell; without it the console is lent to the menu. */
 const TEXT = '/run/mindi/screen';
+
+/** What people see of the report until the menu stands there. */
+export function firstPage(boot: Boot, report: ReadyReport): string[] {
+  return [title(boot.config), ...summary(report, { config: boot.config, source: sourceText(boot, null) })];
+}
 
 /**
  * Gives every console the menu; in expert mode a shell, where `mindi menu` brings it. From now on a person can be asked,

@@ -17,9 +17,11 @@ export const ready: Step = {
     // The line before may be unfinished: a kernel message, a firmware's menu.
     boot.consoles.write(`\n${line}\n`);
     writeMissing(report);
-    await boot.consoles.drain();
     // Only now, so that it delays nothing.
-    const { startScreen } = await import('../screen/index.ts');
+    const { firstPage, startScreen } = await import('../screen/index.ts');
+    // A line for programs, which would fill the screen until the menu stands there.
+    boot.consoles.page(firstPage(boot, report));
+    await boot.consoles.drain();
     await startScreen(boot, report);
   },
 };

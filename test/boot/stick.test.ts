@@ -16,12 +16,14 @@ import { findReady, type ReadyReport } from '../../contract/report.ts';
 import { scanned } from '../scan.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 import { waitForScreen } from './terminal.ts';
+import { type Witness, witness } from './witness.ts';
 
 /** One machine with a medium that people put files on, a stick with more of them, and one for reports. */
 let work: Scratch;
 let machine: Machine;
 let report: ReadyReport;
 let server: Server;
+let disk: Witness;
 /** What was sent to the server, by path. */
 const sent = new Map<string, Buffer>();
 let medium = { path: '', offset: 0 };
@@ -50,6 +52,13 @@ const STICK = {
   keymap: 'mine\r\n',
   'mine.kmap': 'keycode 44 = y\nkeycode 21 = z\n',
   'keymap.txt': 'de-latin1\n',
+};
+
+const LATE = {
+  'config.yaml':
+    "restore: { source: 'http://bob:Planted-9@10.0.2.2:9/late', mode: nuke }\nnetwork: { nameserver: [10.0.2.9] }\n",
+  authorized_keys: ANN,
+  keymap: 'other',
 };
 
 async function makeStick(name: string, files: Record<string, string | Uint8Array>): Promise<void> {
@@ -87,6 +96,7 @@ async function serve(): Promise<void> {
 beforeAll(async () => {
   work = await scratch('test');
   await makeStick('two', { ...STICK, 'other.kmap': execFileSync('loadkeys', ['-q', '-b', 'de-latin1']) });
+  await makeStick('late', LATE);
   await makeStick('three', {});
   await makeStick('full', {});
   const free = /([\d ]+) bytes free/.exec(run('mdir', '-i', at('full.img'), '::'))?.[1]?.replaceAll(' ', '');
@@ -94,9 +104,16 @@ beforeAll(async () => {
   run('mcopy', '-i', at('full.img'), at('big'), '::');
   await makeMedium();
   await serve();
+  disk = await witness(work.path);
   machine = await startMachine({
     direct: { ...(await takeKernel(medium.path, work.path)), append: `${CONSOLES} wifi.psk=Planted-2` },
-    drives: [`${medium.path}:usb`, `${at('two.img')}:usb`, `${at('three.img')}:usb`, `${at('full.img')}:usb`],
+    drives: [
+      `${medium.path}:usb`,
+      `${at('two.img')}:usb`,
+      `${at('three.img')}:usb`,
+      `${at('full.img')}:usb`,
+      disk.drive,
+    ],
   });
   report = await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
@@ -137,6 +154,51 @@ describe('what a person puts on a stick', () => {
   });
 });
 
+/** Waits for the menu's entry, takes it, and gives what comes. */
+async function fromMenu(key: string, until: RegExp): Promise<string> {
+  machine.type('mindi menu\r');
+  await waitForScreen(machine, /h {2}Help from afar by SSH/, PATIENCE);
+  machine.type(key);
+  const screen = await waitForScreen(machine, until, PATIENCE);
+  machine.type('\r');
+  await waitForScreen(machine, /h {2}Help from afar by SSH[\s\S]*Arrow keys/, PATIENCE);
+  machine.type('s');
+  await waitForScreen(machine, /mindi:~#$/, PATIENCE);
+  return screen;
+}
+
+describe('help from afar', () => {
+  test('the screen shows what people read, not the line for programs', async () => {
+    const screen = await shell(machine, 'tr -s " " </dev/vcs1; echo');
+    expect(screen).toContain('Expert mode: nothing was started');
+    expect(screen).not.toContain('mindi: ready {');
+  });
+
+  test('the menu shows how to log in by SSH, and what is missing where there are no keys', async () => {
+    const shown = await fromMenu('h', /Go on/);
+    expect(shown).toMatch(/^ssh root@10\.0\.2\.15$[\s\S]*^Let in: one key\.$/m);
+    expect(shown).toContain(`Host key: ${report.ssh?.hostKey}`);
+    await shell(machine, 'rm /run/mindi/ssh/authorized_keys');
+    expect(await fromMenu('h', /Go on/)).toMatch(/^It lets nobody in: there are no authorized keys/m);
+  });
+
+  test('a stick that is plugged in later is read: what it changes is told, and what is set up stays', async () => {
+    const file = { driver: 'file', filename: at('late.img'), 'read-only': true };
+    await machine.qmp('blockdev-add', { driver: 'raw', 'node-name': 'late', file, 'read-only': true });
+    await machine.qmp('device_add', { driver: 'usb-storage', bus: 'usb.0', id: 'late-stick', drive: 'late' });
+    await machine.waitForText(/on \/dev\/sd.: mindi\/authorized_keys, mindi\/config\.yaml, mindi\/keymap/, PATIENCE);
+    await machine.waitForText('keyboard: other', PATIENCE);
+    await machine.waitForText("the network stays as it is: 'Network' in the menu", PATIENCE);
+    await machine.waitForText(/mindi\/keymap\n[\s\S]*SSH: root@10\.0\.2\.15, host key SHA256:/, PATIENCE);
+    await machine.waitForText('the restore source is another one now', PATIENCE);
+    await machine.waitForText('it stays expert mode', PATIENCE);
+    machine.type('\r');
+    expect(await shell(machine, 'cat /run/mindi/ssh/authorized_keys')).toBe(ANN);
+    expect(await shell(machine, 'grep -c run/mindi/stick-look /proc/mounts')).toBe('0');
+    await machine.qmp('device_del', { id: 'late-stick' });
+  });
+});
+
 /** Unpacks a report. Returns its files, by name, and sees that no secret is in any. */
 async function unpacked(archive: Buffer): Promise<Map<string, string>> {
   const hash = createHash('sha256').update(archive).digest('hex');
@@ -174,13 +236,13 @@ describe('mindi bug-me', () => {
     expect(JSON.parse(files.get('ready.json') ?? '')).toMatchObject({
       name: 'own',
       mode: 'expert',
-      sticks: report.sticks,
+      sticks: expect.arrayContaining(report.sticks),
     });
     expect(files.get('mindi.log')).toContain('login with [removed] failed; password=[removed] is wrong');
     expect(files.get('other.log')).toBe('[removed]\n');
     expect(files.get('dmesg.txt')).toMatch(/Linux version[\s\S]*token=\[removed\]/);
     expect(files.get('command-line.txt')).toContain(' wifi.psk=[removed]');
-    expect(files.get('config.json')).toContain('"http://ann:[removed]@10.0.2.2:9/backup"');
+    expect(files.get('config.json')).toContain('"http://bob:[removed]@10.0.2.2:9/late"');
     expect(JSON.parse(files.get('hardware.json') ?? '')).toMatchObject({ kernel: report.kernel });
     expect(files.get('network.txt')).toMatch(/10\.0\.2\.15\/24[\s\S]*default via 10\.0\.2\.2/);
     expect(files.get('storage.txt')).toMatch(/vfat[\s\S]*== \/proc\/partitions[\s\S]*sdc/);
@@ -232,6 +294,7 @@ describe('mindi bug-me', () => {
 
   test('afterwards the sticks are as they were, but for the reports', async () => {
     await machine.stop();
+    expect(await disk.untouched()).toBe(true);
     const reports = (image: string) =>
       run('mdir', '-b', '-i', image, '::')
         .split('\n')
