@@ -1,14 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { AUTHORITY_LISTS, certificatesIn } from '../contract/authorities.ts';
 import { MindiError, messageOf } from '../contract/error.ts';
 import { PATHS } from '../contract/rescue-config.ts';
 import { madeFile, type Piece } from './piece.ts';
 import type { Profile } from './profile/load.ts';
 import type { Finding } from './secrets/scan.ts';
 
-/** Lists of authorities as distributions have them; programs look for one of these. */
-const LISTS = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const OPENSSH = /-----BEGIN OPENSSH PRIVATE KEY-----([^-]+)-----END/;
 
 /** What a restore source needs to be let in. */
@@ -52,16 +50,18 @@ export async function authorities({ network, where }: Profile, tools: Piece): Pr
   for (const [index, file] of network.authorities.entries())
     own.push(...(await certificates(file, where(['network', 'authorities', index]))));
   if (own.length === 0) return piece;
-  const list = tools.entries.find((entry) => entry.type === 'file' && LISTS.includes(entry.path));
+  const list = tools.entries.find(
+    (entry) => entry.type === 'file' && AUTHORITY_LISTS.some((path) => path === entry.path),
+  );
   const content = list?.type === 'file' ? tools.contents.get(list.sha256) : undefined;
   const there = content?.from === 'file' ? await readFile(content.path, 'utf8') : '';
   const text = `${there}${own.map((one) => `${one}\n`).join('')}`;
-  madeFile(piece, list?.path ?? (LISTS[0] as string), text, [{ rule: 'network.authorities' }]);
+  madeFile(piece, list?.path ?? AUTHORITY_LISTS[0], text, [{ rule: 'network.authorities' }]);
   return piece;
 }
 
 async function certificates(file: string, where: string): Promise<string[]> {
-  const found = (await read(file, where)).match(CERTIFICATE) ?? [];
+  const found = certificatesIn(await read(file, where));
   const hint = 'It must be text (PEM), with -----BEGIN CERTIFICATE----- in it.';
   const options = { code: 'network.authority', where, hint };
   if (found.length === 0) throw new MindiError(`${file} holds no certificate`, options);

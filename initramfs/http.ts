@@ -57,10 +57,16 @@ export async function put(url: URL, body: Uint8Array, { stall }: Pick<Question, 
 async function ask(url: URL, question: Question, method: 'GET' | 'PUT', body?: Uint8Array): Promise<IncomingMessage> {
   const { stall, headers = () => ({}), unchecked = false } = question;
   const secure = url.protocol === 'https:';
-  if (secure && !unchecked) await trustOwnAuthorities();
+  const authorities = secure && !unchecked ? await trustOwnAuthorities() : {};
   const { request } = secure ? await import('node:https') : await import('node:http');
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const options = { method, headers: headers(url), timeout: stall * 1000, rejectUnauthorized: !unchecked };
+  const options = {
+    method,
+    headers: headers(url),
+    timeout: stall * 1000,
+    rejectUnauthorized: !unchecked,
+    ...authorities,
+  };
   const asked = request(url, options, resolve);
   asked.on('timeout', () => asked.destroy(new Error(`no answer within ${stall} seconds`)));
   asked.on('error', reject);

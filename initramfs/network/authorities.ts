@@ -1,21 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
-
-/** The list as distributions have it; the tool set `network` brings that of the machine that built the medium. */
-const LISTS = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+import { AUTHORITY_LISTS, certificatesIn } from '../../contract/authorities.ts';
 
 let trusted: string | undefined;
 
 /**
- * Certificates of the authorities on the medium are taken from now on, beside those the runtime knows. For the init, which
- * began before the medium's list was there; commands get it when they start (/usr/lib/mindi/runtime).
+ * Certificates of the authorities on the medium are taken from now on, beside those the runtime knows: the tool set
+ * `network` brings the list of the machine that built the medium.
+ * @returns what each request must be given, because the runtime (Bun) takes it in no other way
  */
-export async function trustOwnAuthorities(): Promise<void> {
-  const list = LISTS.find((path) => existsSync(path));
-  if (!list || list === trusted) return;
-  trusted = list;
+export async function trustOwnAuthorities(): Promise<{ ca?: string[] }> {
+  const list = AUTHORITY_LISTS.find((path) => existsSync(path));
+  if (!list) return {};
   const tls = await import('node:tls');
-  const own = readFileSync(list, 'utf8').match(CERTIFICATE) ?? [];
-  // Bun has no such function.
-  tls.setDefaultCACertificates?.([...tls.rootCertificates, ...own]);
+  const all = () => [...tls.rootCertificates, ...certificatesIn(readFileSync(list, 'utf8'))];
+  if (!tls.setDefaultCACertificates) return { ca: all() };
+  if (list !== trusted) tls.setDefaultCACertificates(all());
+  trusted = list;
+  return {};
 }
