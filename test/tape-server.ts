@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { TapeObject } from '../boot/simh.ts';
+import { freePort } from './free-port.ts';
 
 /**
  * Tape drives that QEMU hands to a guest as SCSI devices: tgtd's emulated ones, over iSCSI on the loopback interface.
@@ -90,13 +90,4 @@ async function answering(call: () => unknown): Promise<void> {
       await sleep(100);
     }
   }
-}
-
-function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const address = probe.address();
-    probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-  });
-  return promise;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
+import { hashFile } from '../../builder/cache.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
@@ -12,11 +13,15 @@ import { STEPS } from '../../initramfs/steps/index.ts';
 import { startFiles } from '../plain-kernel.ts';
 import { hangingDisk } from './hanging-disk.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
+import { type Witness, witness } from './witness.ts';
 
 let work: Scratch;
 let direct: { kernel: string; initrd: string };
+/** In every machine that fails here, in whatever way and mode: nothing is written to it. */
+let disk: Witness;
 beforeAll(async () => {
   work = await scratch('test');
+  disk = await witness(work.path);
   const { media } = await build(await loadProfile('minimal'), join(work.path, 'minimal'));
   direct = await startFiles(media[0]?.path ?? '', work.path);
 });
@@ -26,7 +31,10 @@ afterAll(() => work[Symbol.asyncDispose]());
 const ZOMBIES = "busybox awk '/^State:\\tZ/ { n++ } END { print n + 0 }' /proc/[0-9]*/status 2>/dev/null";
 
 test('process 1 reaps orphans, outlives the init, tells why it died, starts it again, restarts the machine on `exit`', async () => {
-  await using machine = await startMachine({ direct: { ...direct, append: `${CONSOLES} expert` } });
+  await using machine = await startMachine({
+    direct: { ...direct, append: `${CONSOLES} expert` },
+    drives: [disk.drive],
+  });
   await machine.waitFor('the ready line', findReady, PATIENCE);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
   const orphan = 'for i in $(busybox seq 1000); do (busybox true &) ; done';
@@ -51,11 +59,12 @@ test('process 1 reaps orphans, outlives the init, tells why it died, starts it a
   machine.type('exit\r');
   await machine.waitForEnd(PATIENCE);
   expect(machine.endedBy).toBe('guest-reset');
+  expect(await disk.untouched()).toBe(true);
 });
 
 test('nuke mode does not ask: a failing script, its reason, a countdown a key stops; memory runs out, zombies pile up; `poweroff`', async () => {
   const append = `${CONSOLES} RESTORE pre=/bin/false mindi.onfail=poweroff`;
-  await using machine = await startMachine({ direct: { ...direct, append }, memory: 256 });
+  await using machine = await startMachine({ direct: { ...direct, append }, memory: 256, drives: [disk.drive] });
   await machine.waitForText('PROBLEM: The pre script /bin/false failed: exit 1.', PATIENCE);
   await machine.waitForText('The machine is switched off in', PATIENCE);
   machine.type('x');
@@ -84,11 +93,15 @@ test('nuke mode does not ask: a failing script, its reason, a countdown a key st
   machine.type('poweroff\r');
   await machine.waitForEnd(PATIENCE);
   expect(machine.endedBy).toBe('guest-shutdown');
+  expect(await disk.untouched()).toBe(true);
 });
 
 test('the init is killed in each of its steps: it says why, and comes up again', async () => {
   const killing = { kernel: direct.kernel, initrd: withKiller() };
-  await using machine = await startMachine({ direct: { ...killing, append: `${CONSOLES} expert` } });
+  await using machine = await startMachine({
+    direct: { ...killing, append: `${CONSOLES} expert` },
+    drives: [disk.drive],
+  });
   await machine.waitForText(`killed ${STEPS.length} times`, 2 * PATIENCE);
   await machine.waitForText('mindi: The init was ended by signal 9 (KILL', PATIENCE);
   // What the supervisor shows of the log has a ready line as well, cut short.
@@ -103,6 +116,7 @@ test('the init is killed in each of its steps: it says why, and comes up again',
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
   const started = await shell(machine, 'grep -c "init started" /var/log/mindi.log');
   expect(Number(started)).toBe(STEPS.length + 1);
+  expect(await disk.untouched()).toBe(true);
 });
 
 /** The initrd with one more segment: a program beside process 1 that kills the init in its first step, then in its second, … */
@@ -145,15 +159,16 @@ ${turns.join('\n')}
 }
 
 test('a disk that stops answering is told and left alone; the others are used', async () => {
-  using disk = await hangingDisk(16 << 20, 8 << 20);
+  using hung = await hangingDisk(16 << 20, 8 << 20);
   const hanging = [
     '-drive',
-    `if=none,id=hanging,format=raw,file=${disk.url}`,
+    `if=none,id=hanging,format=raw,file=${hung.url}`,
     '-device',
     'virtio-blk-pci,drive=hanging',
   ];
   const other = join(work.path, 'other.img');
   await run('mkfs.vfat', ['-n', 'OTHER', '-C', other, '4096']);
+  const before = await hashFile(other);
   await using machine = await startMachine({
     direct: { ...direct, append: `${CONSOLES} expert` },
     drives: [`${other}:ahci`],
@@ -164,4 +179,5 @@ test('a disk that stops answering is told and left alone; the others are used', 
   expect(report.storage.silent).toEqual(['/dev/vda']);
   await machine.waitForText(/mindi:~# $/m, PATIENCE);
   expect(await shell(machine, 'readlink /dev/disk/by-label/OTHER')).toBe('/dev/sda');
+  expect(await hashFile(other)).toEqual(before);
 });

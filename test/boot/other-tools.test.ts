@@ -17,6 +17,7 @@ import { type Machine, startMachine } from '../../boot/qemu.ts';
 import { build } from '../../builder/build.ts';
 import { loadProfile, type Profile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
+import { PATHS } from '../../contract/rescue-config.ts';
 import { freePort } from '../free-port.ts';
 import { S3_KEY, serveS3 } from '../s3-server.ts';
 import { serveNfs } from './ganesha.ts';
@@ -291,13 +292,26 @@ test('the menu offers it and asks before anything is written', async () => {
   await machine.waitForText('Nothing is restored: that was not wanted.', PATIENCE);
 });
 
-test('what was restored is what was backed up; a disk that is not in the mountlist is as it was', async () => {
+test('nuke mode whose command fails: its reason, and what mindi.onfail says', async () => {
   machine.type('\r');
   await machine.waitForText(/that was not wanted\.[\s\S]*Alt-F4 the log/, PATIENCE);
-  machine.type('p');
-  await machine.waitForText('Switch the machine off now?', PATIENCE);
-  machine.type('y');
+  machine.type('s');
+  await machine.waitForText(/'exit' goes back to the menu[\s\S]*mindi:~# $/, PATIENCE);
+  await shell(machine, 'kill -9 $(cat /run/mindi/init.pid)');
+  await machine.waitForText('The init was ended by signal 9', PATIENCE);
+  // Started again, as if by another medium and with other parameters.
+  const { config } = PATHS;
+  const other = `const fs = require("fs"); const config = JSON.parse(fs.readFileSync("${config}", "utf8")); config.ownRestore.command = ["sh", "-c", "echo gone >&2; exit 3"]; fs.writeFileSync("${config}", JSON.stringify(config))`;
+  await shell(machine, `echo '${other}' >/tmp/other.cjs; /usr/lib/mindi/runtime /tmp/other.cjs`);
+  const cover =
+    "sed 's/$/ mindi.onfail=poweroff/' /proc/cmdline >/tmp/cmdline; mount --bind /tmp/cmdline /proc/cmdline";
+  await shell(machine, `${cover}; mindi-init`);
+  await machine.waitForText('PROBLEM: The restore by sh failed: exit 3: gone.', PATIENCE);
   await machine.waitForEnd(PATIENCE);
+  expect(machine.endedBy).toBe('guest-shutdown');
+});
+
+test('what was restored is what was backed up; a disk that is not in the mountlist is as it was', async () => {
   writeFileSync(at('home.img'), readFileSync(at('home.img')).subarray(VOLUME_START));
   for (const name of ['root', 'home']) {
     mkdirSync(at('back', name), { recursive: true });

@@ -2,7 +2,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -16,18 +17,22 @@ import { build } from '../../builder/build.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
+import { freePort } from '../free-port.ts';
+import { certificate } from './servers.ts';
 import { CONSOLES, PATIENCE } from './shell.ts';
+import { type Witness, witness } from './witness.ts';
 
 /** One machine, reached from here through ports of QEMU's network; its host, 10.0.2.2, is this machine. */
 let work: Scratch;
 let machine: Machine;
 let report: ReadyReport;
-let ports: { ssh: number; page: number; put: number };
+let disk: Witness;
+let ports: { ssh: number; page: number; put: number; tls: number };
 /** What the machine's web server was given, by path. */
 const given = new Map<string, string>();
 /** And with which logins. */
 const logins = new Set<string>();
-let logServer: HttpServer;
+const logServers: Server[] = [];
 /** What its syslog servers heard. */
 const heard = { udp: '', tcp: '' };
 const syslog = { udp: createSocket('udp4'), tcp: createServer() };
@@ -39,15 +44,8 @@ const PROFILE = `name: lab
 extends: minimal
 drivers: { sets: [virtio], include: [net-pf-10, net-pf-17] }
 access: { authorizedKeys: [anna.pub] }
+network: { authorities: [tls.pem] }
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await once(server.close(), 'close');
-  return port;
-}
 
 /** Returns their addresses as the machine reaches them. */
 async function serveSyslog(): Promise<string[]> {
@@ -69,15 +67,17 @@ beforeAll(async () => {
   work = await scratch('test');
   for (const name of ['anna', 'ben', 'stranger'])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', name, '-f', at(name)]);
+  certificate('tls', 'IP:10.0.2.2', [], work.path);
   await writeFile(at('lab.yaml'), PROFILE);
   const { media } = await build(await loadProfile(at('lab.yaml')), at('lab'));
   const files = await takeKernel(media[0]?.path ?? '', work.path);
-  ports = { ssh: await freePort(), page: await freePort(), put: await freePort() };
-  const logs = [`http://ops:hunter22@10.0.2.2:${ports.put}/logs/`, ...(await serveSyslog())].map(
-    (address) => `mindi.log=${address}`,
-  );
+  ports = { ssh: await freePort(), page: await freePort(), put: await freePort(), tls: await freePort() };
+  const web = [`http://ops:hunter22@10.0.2.2:${ports.put}/logs/`, `https://10.0.2.2:${ports.tls}/secure.log`];
+  const logs = [...web, ...(await serveSyslog())].map((address) => `mindi.log=${address}`);
   const forward = (from: number, to: number) => `hostfwd=tcp:127.0.0.1:${from}-:${to}`;
+  disk = await witness(work.path);
   machine = await startMachine({
+    drives: [disk.drive],
     direct: { ...files, append: `${CONSOLES} mindi.status ${logs.join(' ')}` },
     card: {
       model: 'virtio-net-pci',
@@ -87,8 +87,7 @@ beforeAll(async () => {
   report = await machine.waitFor('the ready line', findReady, PATIENCE);
 });
 afterAll(async () => {
-  logServer?.closeAllConnections();
-  logServer?.close();
+  for (const server of logServers) server.close().closeAllConnections();
   syslog.udp.close();
   syslog.tcp.close();
   await machine?.stop();
@@ -178,17 +177,22 @@ describe('remote hands', () => {
 
   test('the log goes to a web server that came late, from its first line, and follows', async () => {
     await machine.waitForText(/PROBLEM: The log cannot be sent to http:\S+\.log: it refuses connections/, PATIENCE);
-    logServer = createHttpServer(async (request, response) => {
+    const take: RequestListener = async (request, response) => {
       given.set(request.url ?? '', await text(request));
-      logins.add(request.headers.authorization ?? '');
+      if (request.url !== '/secure.log') logins.add(request.headers.authorization ?? '');
       response.writeHead(201).end();
-    }).listen(ports.put, '127.0.0.1');
+    };
+    const tls = { key: await readFile(at('tls.key')), cert: await readFile(at('tls.pem')) };
+    logServers.push(createHttpServer(take).listen(ports.put, '127.0.0.1'));
+    logServers.push(createHttpsServer(tls, take).listen(ports.tls, '127.0.0.1'));
     await machine.waitForText(/the log is sent to http:\/\/10\.0\.2\.2:/, PATIENCE);
+    await machine.waitForText(/the log is sent to https:\/\/10\.0\.2\.2:\d+\/secure\.log/, PATIENCE);
     expect(await until('the log', wholeLog)).toMatch(/^\[[\d.]+\] shim: Linux version [\s\S]*mindi: ready \{/);
     expect([...logins]).toEqual([`Basic ${Buffer.from('ops:hunter22').toString('base64')}`]);
     await ssh("echo '[1.0] a late word' >>/var/log/mindi.log");
     await until('what was added', () => wholeLog()?.includes('a late word'));
-    expect(wholeLog()?.match(/PROBLEM: The log cannot be sent/g)).toHaveLength(1);
+    expect(wholeLog()?.match(/PROBLEM: The log cannot be sent/g)).toHaveLength(2);
+    await until('what was added, over TLS', () => given.get('/secure.log')?.includes('a late word'));
   });
 
   test('the log goes to syslog servers by UDP and TCP too, line by line, and once to where a command says', async () => {
@@ -222,7 +226,7 @@ describe('remote hands', () => {
         await page.goto(url, { timeout: PATIENCE * 1000 });
         const words = (await page.locator('body').textContent()) ?? '';
         for (const word of [
-          '2 problems',
+          '3 problems',
           report.ssh?.hostKey ?? '?',
           'http://10.0.2.15/',
           'cable in',
@@ -241,7 +245,9 @@ describe('remote hands', () => {
       name: 'lab',
       nics: report.nics,
       statusPage: true,
-      problems: [expect.stringMatching(/^The clock is not set/), expect.stringMatching(/^The log cannot/)],
+      problems: [/^The clock is not set/, /^The log cannot.* to http:/, /^The log cannot.* to https:/].map((words) =>
+        expect.stringMatching(words),
+      ),
     });
     expect((await fetch(`${url}ready.json`, { method: 'DELETE' })).status).toBe(405);
   });
@@ -251,5 +257,6 @@ describe('remote hands', () => {
     const words = 'The init was ended by signal 9';
     await until('the reason', () => [wholeLog() ?? '', heard.udp, heard.tcp].every((log) => log.includes(words)));
     expect(await ssh('mindi ssh')).toBe(`SSH: root, host key ${report.ssh?.hostKey}`);
+    expect(await disk.untouched()).toBe(true);
   });
 });

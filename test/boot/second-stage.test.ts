@@ -1,20 +1,19 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, open, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
-import { hashFile } from '../../builder/cache.ts';
-import { run } from '../../builder/run.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
+import { freePort } from '../free-port.ts';
 import { plainKernel } from '../plain-kernel.ts';
 import { serveNfs } from './ganesha.ts';
 import { FEW_DRIVERS, netbootFolder } from './netboot-folder.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
 import { waitForScreen } from './terminal.ts';
+import { type Witness, witness } from './witness.ts';
 
 /** The second stage of machines that started over the network: where it comes from, and what happens without it. */
 const ROOT = join(import.meta.dirname, '../..');
@@ -68,14 +67,6 @@ async function whileServed(at: string, port: number, work: () => Promise<void>) 
     server.kill('SIGINT');
   }
   return { exit: await exit, log };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
 }
 
 /** Starts kernel and initrd of the folder with what pxelinux would tell them; the folder is on a TFTP server as well. */
@@ -156,8 +147,7 @@ describe('without it', () => {
   const DAMAGED =
     /^The second stage on tftp:\S+ is not used: its checksum is \w{64} instead of \w{64}\. The file on the server is damaged/;
   const ABSENT = /^The second stage could not be fetched\. http:\S+: .*; tftp:\S+: /;
-  let disk: string;
-  let before: string;
+  let disk: Witness;
   const bad = { damaged: '', absent: '' };
 
   beforeAll(async () => {
@@ -165,11 +155,7 @@ describe('without it', () => {
     bad.absent = join(work.path, 'absent');
     await cp(folder, bad.absent, { recursive: true });
     await rm(join(bad.absent, STAGE));
-    disk = join(work.path, 'disk.img');
-    // Its journal wants to be replayed.
-    await run('mke2fs', ['-q', '-t', 'ext4', disk, '8M']);
-    await run('debugfs', ['-w', '-R', 'feature needs_recovery', disk]);
-    before = (await hashFile(disk)).sha256;
+    disk = await witness(work.path);
   });
 
   test.each([
@@ -177,7 +163,7 @@ describe('without it', () => {
     ['absent', 'compare', ABSENT],
     ['absent', 'expert', ABSENT],
   ] as const)('%s, in %s mode', async (how, mode, sentence) => {
-    await using machine = await start(bad[how], `${mode} usb=/dev/sdz udevtimeout=1`, [`${disk}:virtio`]);
+    await using machine = await start(bad[how], `${mode} usb=/dev/sdz udevtimeout=1`, [disk.drive]);
     const report = await ready(machine);
     const source = { address: 'usb:/dev/sdz', path: null, failure: expect.stringContaining('sdz') };
     expect(report).toMatchObject({ mode, medium: null, trusted: false, source });
@@ -190,17 +176,17 @@ describe('without it', () => {
     }
     await machine.waitForText(/mindi:~# $/m, PATIENCE);
     expect(await shell(machine, 'cat /sys/block/vda/ro')).toBe('1');
-    expect((await hashFile(disk)).sha256).toBe(before);
+    expect(await disk.untouched()).toBe(true);
   });
 
   test('damaged, in nuke mode: the machine restarts, as the parameter says', async () => {
-    await using machine = await start(bad.damaged, 'nuke mindi.onfail=reboot udevtimeout=1', [`${disk}:virtio`]);
+    await using machine = await start(bad.damaged, 'nuke mindi.onfail=reboot udevtimeout=1', [disk.drive]);
     const { problems } = await ready(machine);
     expect(problems[0]).toMatch(DAMAGED);
     await machine.waitForText('PROBLEM: Nothing can be restored: the second stage', PATIENCE);
     await machine.waitForEnd(PATIENCE);
     expect(machine.text).toContain('The machine restarts in');
     expect(machine.endedBy).toBe('guest-reset');
-    expect((await hashFile(disk)).sha256).toBe(before);
+    expect(await disk.untouched()).toBe(true);
   });
 });

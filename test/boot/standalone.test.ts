@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMachine } from '../../boot/qemu.ts';
@@ -8,10 +11,12 @@ import { parseHardware } from '../../builder/drivers/hardware-file.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
+import { VOLUME_FILE } from '../../contract/volume.ts';
 import { startFiles } from '../plain-kernel.ts';
 import { trixieKernel } from '../trixie-kernel.ts';
+import { certificate } from './servers.ts';
 import { CONSOLES, shell } from './shell.ts';
-import { waitForScreen } from './terminal.ts';
+import { shown, waitForScreen } from './terminal.ts';
 
 /** Longer than any boot takes under software emulation on a busy machine. */
 const PATIENCE = 150;
@@ -73,6 +78,12 @@ describe('the standalone ISO', () => {
   });
 });
 
+const BUN = `extends: minimal
+runtime: bun
+drivers: { include: [net-pf-10, net-pf-17] }
+network: { ip: dhcp, authorities: [tls.pem] }
+`;
+
 describe('other profiles', () => {
   test('minimal, everything in the initrd; its shell tells what hardware the machine has', async () => {
     const medium = { path: image(await buildProfile('minimal')), as: 'cdrom' as const };
@@ -95,8 +106,16 @@ describe('other profiles', () => {
     expect(hardware.modaliases.join(' ')).toMatch(/pci:v00001AF4d.*usb:v1D6Bp0003.*virtio:d00000002v00001AF4/);
   });
 
-  test('bun, which needs AVX2, runs the same init and menu, and the self-check where all is in the initrd', async () => {
-    const path = image(await ownProfile('bun', 'extends: minimal\nruntime: bun\n'));
+  test('bun, which needs AVX2, runs the same init and menu, opens a source over TLS, and the self-check where all is in the initrd', async () => {
+    certificate('tls', 'IP:10.0.2.2', [], work.path);
+    const path = image(await ownProfile('bun', BUN));
+    const [key, cert] = await Promise.all(['tls.key', 'tls.pem'].map((name) => readFile(join(work.path, name))));
+    const volume = { format: 1, set: 'a', number: 1, of: 1, machine: 'web01', created: '2026-03-01T12:00:00Z' };
+    await using server = createServer({ key, cert }, ({ url }, answer) =>
+      url === `/${VOLUME_FILE}` ? answer.end(JSON.stringify(volume)) : answer.writeHead(404).end(),
+    );
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = `https://10.0.2.2:${(server.address() as AddressInfo).port}`;
     const direct = { ...(await startFiles(path, work.path)), append: `${CONSOLES} interactive mindi.check` };
     await using machine = await startMachine({ direct, medium: { path, as: 'cdrom' }, more: ['-cpu', 'max'] });
     const report = await machine.waitFor('the ready line', findReady, PATIENCE);
@@ -108,6 +127,13 @@ describe('other profiles', () => {
     await waitForScreen(machine, /Switch it off[\s\S]*Arrow keys/, PATIENCE);
     machine.type('\x1b[B');
     await waitForScreen(machine, '> c  Compare', PATIENCE);
+    machine.type('o');
+    await waitForScreen(machine, /Where are the restore data\?[\s\S]*web server/, PATIENCE);
+    const choices = await shown(machine);
+    machine.type(/(\w) {2}web server/.exec(choices)?.[1] ?? '');
+    await waitForScreen(machine, /The address of the restore data[\s\S]*> \w+:/, PATIENCE);
+    machine.type(`\x15${address}\r`);
+    await waitForScreen(machine, new RegExp(`Open the restore source +${address}`), PATIENCE);
     machine.type('s');
     await machine.waitForText(/mindi:~# $/m, PATIENCE);
     expect(await shell(machine, 'tty')).toBe('/dev/ttyS0');

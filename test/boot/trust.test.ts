@@ -21,6 +21,7 @@ import { findReady } from '../../contract/report.ts';
 import { parsePublicKey, verifySignature } from '../../contract/signature.ts';
 import { signAtTerminal } from '../passphrase.ts';
 import { startFiles } from '../plain-kernel.ts';
+import { type Witness, witness } from './witness.ts';
 
 const PATIENCE = 150;
 const MIB = 1 << 20;
@@ -29,11 +30,13 @@ const MINDI = resolve('bin/mindi');
 let work: Scratch;
 let signed: BuildResult;
 let image: string;
+let disk: Witness;
 const at = (...path: string[]) => join(work.path, ...path);
 
 /** A medium that is signed, and has a secret on it that may be there. */
 beforeAll(async () => {
   work = await scratch('test');
+  disk = await witness(work.path);
   execFileSync('minisign', ['-G', '-W', '-p', at('mindi.pub'), '-s', at('mindi.key')], { stdio: 'pipe' });
   writeFileSync(at('backup.env'), 'RESTIC_PASSWORD=hunter22\n', { mode: 0o644 });
   const lines = [
@@ -74,7 +77,13 @@ async function boot(medium: string): Promise<Machine> {
     ...(await startFiles(image, work.path)),
     append: 'console=tty0 console=ttyS0,115200 expert mindi.check',
   };
-  return startMachine({ firmware: 'bios', memory: 512, medium: { path: medium, as: 'cdrom' }, direct });
+  return startMachine({
+    firmware: 'bios',
+    memory: 512,
+    medium: { path: medium, as: 'cdrom' },
+    direct,
+    drives: [disk.drive],
+  });
 }
 
 const ready = (machine: Machine) => machine.waitFor('the ready line', findReady, PATIENCE);
@@ -138,6 +147,7 @@ describe('a signed medium', () => {
       'cat /run/mindi/untrusted',
       /\nThe medium's manifest is not trusted:(?:.*\n)+mindi\/vmlinuz is damaged/,
     );
+    expect(await disk.untouched()).toBe(true);
   });
 
   test('with a flipped bit in the second stage is not trusted, and it is found where', async () => {
@@ -147,6 +157,12 @@ describe('a signed medium', () => {
     expect(report).toMatchObject({ medium: null, trusted: false, check: { whole: false } });
     expect(report.check?.sentences).toEqual(['mindi/stage2.squashfs is damaged between 3 and 4 MiB.']);
     await typed(machine, 'mindi check; echo "code $?"', /damaged between 3 and 4 MiB\.\n(?:.*\n)*code 1\n/);
+    await typed(
+      machine,
+      'mindi storage writable /dev/vda --yes; echo "code $?"',
+      /lets nothing be written: (?:.*\n)*code 1\n/,
+    );
+    expect(await disk.untouched()).toBe(true);
   });
 });
 
