@@ -51,10 +51,21 @@ export async function chooseBase(choice: BaseChoice, note: (text: string) => voi
   try {
     return await opened(folder, choice.keys);
   } catch (error) {
-    if (since !== null) throw error;
+    if (since !== null) throw asBase(error, folder);
     note(`${folder} cannot be what this set starts from: ${messageOf(error)}: this is a full set`);
     return NONE;
   }
+}
+
+/** Nobody should have to give the secret key to what archives each night. */
+function asBase(error: unknown, folder: string): unknown {
+  if (!(error instanceof MindiError) || error.code !== 'set.sealed') return error;
+  return new MindiError('the set to start from is encrypted: what is in it cannot be compared with', {
+    code: 'archive.since',
+    where: folder,
+    hint: 'Leave out --since: what is encrypted for keys alone is a full set each time.',
+    exitCode: 1,
+  });
 }
 
 async function opened(folder: string, keys: Keys): Promise<ChosenBase> {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { run, runSync } from '../../builder/run.ts';
 import { scratch } from '../../builder/scratch.ts';
 import { MindiError, messageOf } from '../../contract/error.ts';
@@ -73,6 +74,9 @@ interface Plan {
 }
 
 async function planOf(mount: Mount): Promise<Plan> {
+  const part = mount.format !== 'btrfs' && mount.root !== '/';
+  if (part)
+    return { mount, kind: null, take: `${mount.target} shows a part of a file system that is mounted elsewhere` };
   for (const { name, look } of KINDS) {
     const take = await look(mount);
     if (typeof take === 'string') return { mount, kind: null, take, why: `${mount.target} is read as it is: ${take}` };
@@ -88,13 +92,13 @@ async function taken(plans: readonly Plan[], mark: string, note: (text: string) 
   let space: MountNamespace | undefined;
   const atExit = () => {
     space?.kill();
-    for (const { remove } of snapshots.toReversed()) runSync(...programOf(remove));
+    for (const { remove } of snapshots.toReversed()) removeNow(remove);
   };
   process.once('exit', atExit);
   const close = async () => {
     await space?.end();
     for (const { remove } of snapshots.toReversed())
-      await run(...programOf(remove)).catch((error) =>
+      await removeSoon(remove).catch((error) =>
         note(`a snapshot is left, the next run removes it: ${messageOf(error)}`),
       );
     process.off('exit', atExit);
@@ -160,10 +164,32 @@ async function check(snapshots: readonly Snapshot[]): Promise<void> {
   });
 }
 
+/** What read from a snapshot may need a moment to end, and the kernel one to unmount it. */
+const TRIES = 20;
+const PAUSE = 250;
+
+async function removeSoon(command: Command): Promise<void> {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const failed = await run(...programOf(command)).then(
+      () => null,
+      (error) => error,
+    );
+    if (failed === null) return;
+    if (left === 0) throw failed;
+    await wait(PAUSE);
+  }
+}
+
+/** The same while the process ends. */
+function removeNow(command: Command): void {
+  for (let left = TRIES; left > 0 && runSync(...programOf(command)).exitCode !== 0; left -= 1)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+}
+
 async function removeLeftOvers(mark: string, mounts: readonly Mount[], note: (text: string) => void): Promise<void> {
   for (const { leftOvers } of KINDS) {
     for (const command of await leftOvers(mark, mounts).catch(() => [])) {
-      const removed = await run(...programOf(command)).then(
+      const removed = await removeSoon(command).then(
         () => `a snapshot that a run left is removed: ${command.at(-1)}`,
         (error) => `a snapshot that a run left cannot be removed: ${messageOf(error)}`,
       );

@@ -40,7 +40,7 @@ export const ARCHIVE_RUN_FIELDS = {
   ),
   before: hooks('what runs before anything is read (freeze a database); when one fails, nothing is archived'),
   after: hooks('what runs after it, whatever happened: MINDI_RESULT is success, warnings or failure'),
-  hookLimit: Type.Optional(text('how long each of them may take: 10m, 2h', { pattern: '^[0-9]{1,4}[mh]$' })),
+  hookLimit: Type.Optional(text('how long each of them may take: 10m, 2h', { pattern: '^[1-9][0-9]{0,3}[mh]$' })),
   differential: Type.Optional(
     textOrNull('for so long after a full set (7d) sets hold only what changed since it; null: each set is full', {
       pattern: SPAN,

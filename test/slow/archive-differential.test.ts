@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { extract } from '../../archive/extract.ts';
@@ -120,6 +121,19 @@ describe('a tree with everything', () => {
       /no set of .*, and no date/,
     );
   });
+});
+
+test('an encrypted set is not what another one starts from', async () => {
+  const tree = join(work, 'sealed');
+  mkdirSync(tree);
+  const identity = await generateX25519Identity();
+  const encryption = { age: [await identityToRecipient(identity)], passphraseFile: null };
+  const settings = { ...SETTINGS, include: [tree], to: { directory: join(work, 'sealed-sets') }, encryption };
+  const run = (since: string | null, differential: number | null) =>
+    archiveRun(settings, { ...RUN, differential, keep: null }, { wait: 0, since }, QUIET);
+  expect((await run(null, 60)).base).toBeUndefined();
+  expect((await run(null, 60)).base).toBeUndefined();
+  await expect(run('last', null)).rejects.toThrow(/is encrypted: what is in it cannot be compared/);
 });
 
 /** What can happen to one of four files in one of three directories. */

@@ -94,6 +94,11 @@ describe('btrfs', () => {
     await expect(archived([volume, work], 'refused', 'snapshot')).rejects.toThrow(
       /on no logical volume, and no btrfs or ZFS/,
     );
+    const bound = join(work, 'bound');
+    mkdirSync(bound);
+    execFileSync('mount', ['--bind', join(work, 'live'), bound]);
+    await expect(archived([bound], 'refused', 'snapshot')).rejects.toThrow(/shows a part of a file system/);
+    execFileSync('umount', [bound]);
     expect(existsSync(join(work, 'refused/tree-000001.incomplete'))).toBe(false);
     expect((await archived([join(work, 'live')], 'as-is', 'auto')).read).toEqual([{ path: '/', how: 'live' }]);
   });
