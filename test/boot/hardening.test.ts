@@ -148,8 +148,9 @@ seen() {
 }
 turn() {
   until seen "$1" "$2"; do busybox usleep 20000; done
-  busybox kill -9 "$(busybox cat /run/mindi/init.pid)"
+  # Before: what it waits for may be there at once.
   busybox rm -f /run/mindi/screen
+  busybox kill -9 "$(busybox cat /run/mindi/init.pid)"
   until busybox grep -qs 'signal 9' /run/mindi/screen; do busybox usleep 20000; done
   [ "$1" = ${signs.length} ] && echo "killed $1 times" >/dev/ttyS0
   /usr/sbin/mindi-init
