@@ -15,6 +15,7 @@ import { type SetKeys, setKeys } from './encryption/keys.ts';
 import { storageProblem } from './failures.ts';
 import type { Failure } from './members.ts';
 import { pack } from './pack.ts';
+import { bytesInUse, Progress } from './progress.ts';
 import { ResumedFiles, type Unfinished, wholeArchives } from './resume.ts';
 import { chooseRoots, isBelow, type Roots } from './roots.ts';
 import { type ArchiveSettings, archiveLimit, nameOf, volumeLimit } from './settings.ts';
@@ -192,17 +193,17 @@ async function readAll(run: Run, settings: ArchiveSettings, teller: ArchiveTelle
   const { method, level } = settings;
   const { recipients } = run.keys;
   const options = { folder: target.work, root, catalog: target.catalog, set: run.id, limit, method, level, recipients };
-  let files = 0;
-  let bytes = 0;
+  // A differential set reads what changed: nobody knows how much that is.
+  const expected = known === null ? bytesInUse(roots.starts.map((path) => root + path)) : null;
+  const read = new Progress(expected, performance.now());
   await pack(
     units,
     options,
     { last: run.lastArchive, mayBegin: volumes.mayBegin },
     {
       progress: (moreFiles, moreBytes) => {
-        files += moreFiles;
-        bytes += moreBytes;
-        teller.progress(`${files} files, ${(bytes / 1e6).toFixed(0)} MB`, 0, 0);
+        read.add(moreFiles, moreBytes);
+        teller.progress(read.words(volumes.count, performance.now()), 0, 0);
       },
       archive: async (archive) => {
         await volumes.add(archive);
