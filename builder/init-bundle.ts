@@ -16,6 +16,7 @@ const SOURCES = ['initramfs', 'contract', 'capture', 'restore', 'packages/node-k
 const PROGRAMS = {
   [basename(PATHS.init)]: 'initramfs/main.ts',
   'stick-config.cjs': 'initramfs/stick/config.ts',
+  'layout.cjs': 'initramfs/layout/index.ts',
 };
 
 /**

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Layout } from '../contract/layout/schema.ts';
 import { answer, answerJson, talk } from './output.ts';
 
@@ -8,11 +8,23 @@ interface Options {
   import?: string;
   raidtab?: string;
   lvm?: string;
-  mountlist?: boolean;
+  as?: keyof typeof FORMS;
   yaml?: boolean;
   json?: boolean;
   schema?: boolean;
 }
+
+/** Files of MondoRescue. */
+const FORMS = {
+  mountlist: async (layout: Layout) => {
+    const { mountlistOfLayout } = await import('../contract/layout/import/mountlist.ts');
+    const { formatMountlist } = await import('../contract/mountlist-file.ts');
+    return formatMountlist(mountlistOfLayout(layout));
+  },
+  raidtab: async (layout: Layout) => (await import('../contract/layout/import/raidtab.ts')).formatRaidtab(layout),
+  'i-want-my-lvm': async (layout: Layout) =>
+    (await import('../contract/layout/import/lvm-script.ts')).formatLvmScript(layout),
+};
 
 /** `mindi layout [FILE]`: the disks of this machine as data that people can edit. */
 export function layoutCommand(): Command {
@@ -29,7 +41,7 @@ export function layoutCommand(): Command {
     .option('--import <old>', 'take it from a mountlist, or from disklayout.conf of Relax-and-Recover')
     .option('--raidtab <raidtab>', 'with --import MOUNTLIST: the arrays')
     .option('--lvm <script>', 'with --import MOUNTLIST: the volumes, an i-want-my-lvm of MondoRescue')
-    .option('--mountlist', 'print it as a classic mountlist')
+    .addOption(new Option('--as <form>', 'print what programs of old read').choices(Object.keys(FORMS)))
     .option('--schema', "print the layout's JSON Schema (draft 2020-12)")
     .addHelpText(
       'after',
@@ -56,7 +68,7 @@ async function layout(file: string | undefined, options: Options): Promise<void>
     : await (options.import ? importFile(options.import, options) : capture(options.facts));
   if (file && !options.read) await write(file, found);
   if (options.json) answerJson(found);
-  else if (options.mountlist) await answerMountlist(found);
+  else if (options.as) answer(await FORMS[options.as](found));
   else if (options.yaml || !file || options.read) answer(formatLayout(found));
   for (const { device, note } of found.notes) talk(`mindi: note: ${device} ${note}`);
 }
@@ -100,12 +112,6 @@ async function importFile(file: string, { raidtab, lvm }: Options): Promise<Layo
     ...(raidtab ? { raidtab: parseRaidtab(await readText(raidtab, 'layout'), raidtab) } : {}),
     ...(lvm ? { lvm: parseLvmScript(await readText(lvm, 'layout'), lvm) } : {}),
   });
-}
-
-async function answerMountlist(layout: Layout): Promise<void> {
-  const { mountlistOfLayout } = await import('../contract/layout/import/mountlist.ts');
-  const { formatMountlist } = await import('../contract/mountlist-file.ts');
-  answer(formatMountlist(mountlistOfLayout(layout)));
 }
 
 /** A layout that is there keeps its comments; what is none is left alone. */

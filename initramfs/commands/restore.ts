@@ -26,7 +26,7 @@ RESTIC_REPOSITORY=sftp:backup@10.0.0.5:/srv/restic mindi restore --yes
 `;
 
 async function runRestore(all: readonly string[]): Promise<number> {
-  if (all[0] === 'apply') return (await import('./restore-apply.ts')).runApply(all.slice(1));
+  if (all[0] === 'apply') return (await import('../layout/index.ts')).runApply(all.slice(1));
   const call = parse(all);
   if (typeof call === 'string') {
     process.stderr.write(`mindi restore: ${call}\n${HELP}`);

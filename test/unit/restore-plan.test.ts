@@ -50,9 +50,9 @@ test('what the programs of a plan make is the layout', () => {
       planned += 1;
       expect(interpret(plan(layout, { there }), layout.disks)).toEqual(withoutOptions(layout));
     }),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
-  expect(planned).toBeGreaterThan(50);
+  expect(planned).toBeGreaterThan(15);
 });
 
 test('the same layout on the same machine is the same plan, and anything else is another', () => {

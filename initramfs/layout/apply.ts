@@ -6,11 +6,11 @@ import { MindiError } from '../../contract/error.ts';
 import { apply, type Hands, objections } from '../../restore/apply.ts';
 import { type JournalLine, parseJournal } from '../../restore/journal.ts';
 import type { Plan } from '../../restore/plan/plan.ts';
+import { commandContext } from '../commands/context.ts';
 import { mountedAt } from '../mount.ts';
 import { Unanswered } from '../person.ts';
 import { BUSYBOX, findProgram, run } from '../process.ts';
 import { GuardError, liftGuard } from '../storage/guard.ts';
-import { commandContext } from './context.ts';
 import { THIS_MACHINE } from './this-machine.ts';
 
 const HELP = `mindi restore apply PLAN --hash HASH   makes the disks as a plan says: what is on them is lost
