@@ -28,8 +28,9 @@ export function storageProblem(
   if (error instanceof MindiError) return undefined;
   const { code, errcode, path = '' } = error as { code?: string; errcode?: number; path?: string };
   const errno = errcode === undefined ? (code ?? '') : (OF_SQLITE[errcode & 0xff] ?? '');
-  // What is mounted from a server ends so when that is gone.
-  const known = errno === 'EIO' && placeAddress(directory) ? GONE : WORDS[errno];
+  // What is mounted from a server ends so when that is gone, or is not mounted any more.
+  const gone = ['EIO', 'ENOENT'].includes(errno) && placeAddress(directory) !== undefined;
+  const known = gone ? GONE : WORDS[errno];
   if (!known) return undefined;
   return new MindiError(`${known[0]}: ${messageOf(error)}`, {
     code: 'archive.storage',

@@ -48,6 +48,8 @@ export function engineSettings(profile: Profile, mounts: readonly Mount[], machi
     ['consistency', archive.consistency === 'snapshot'],
     ['differential', archive.differential !== null],
     ['volume', archive.volume !== null],
+    ['encryption', archive.encryption !== null],
+    ['parity', archive.parity !== null],
   ] as const)
     if (wrong)
       problems.push(

@@ -120,13 +120,21 @@ describe('settings', () => {
     expect(await problems(RESTIC)).toEqual([]);
     const to = { repository: '/bkp' };
     const wishes = { excludeTagged: ['.nobackup'], excludeLargerThan: '4G', excludeOlderThan: '1y', volume: '700m' };
-    expect(await problems({ engine: 'rsync', to, ...wishes, differential: '7d', consistency: 'snapshot' })).toEqual([
+    const own = {
+      differential: '7d',
+      consistency: 'snapshot',
+      parity: '10%',
+      encryption: { passphraseFile: at('password') },
+    };
+    expect(await problems({ engine: 'rsync', to, ...wishes, ...own })).toEqual([
       'rsync cannot do what archive.excludeTagged says',
       'rsync cannot do what archive.excludeOlderThan says',
       'the profile does not say what to archive',
       "archive.consistency is for mindi's own sets, and rsync archives",
       "archive.differential is for mindi's own sets, and rsync archives",
       "archive.volume is for mindi's own sets, and rsync archives",
+      "archive.encryption is for mindi's own sets, and rsync archives",
+      "archive.parity is for mindi's own sets, and rsync archives",
     ]);
     expect(await problems({ engine: 'tar', include: ['/'], to: { directory: '/bkp' } })).toEqual([
       'the profile does not say where tar keeps its snapshots',
