@@ -81,12 +81,12 @@ test('without a screen, in plain lines: numbers choose, mistakes are told, a she
   machine.type('k\r');
   await machine.waitForText('There is no keyboard layout on the medium.', PATIENCE);
   machine.type('\r');
-  await machine.waitForText(/Number \(Enter: 5\): $/, PATIENCE);
+  await machine.waitForText(/Number \(Enter: 6\): $/, PATIENCE);
   machine.type('s\r');
   await machine.waitForText(/mindi:~# $/, PATIENCE);
   expect(await shell(machine, 'tty')).toBe('/dev/ttyS0');
   machine.type('exit\r');
-  await machine.waitForText(/Number \(Enter: 8\): $/, PATIENCE);
+  await machine.waitForText(/Number \(Enter: 9\): $/, PATIENCE);
   await machine.key('ctrl-alt-delete');
   await machine.waitForEnd(PATIENCE);
   expect(machine.endedBy).toBe('guest-reset');
