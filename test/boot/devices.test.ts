@@ -9,6 +9,7 @@ import { type Scratch, scratch } from '../../builder/scratch.ts';
 import { findReady } from '../../contract/report.ts';
 import { startFiles } from '../plain-kernel.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
+import { witness } from './witness.ts';
 
 /** What a disk is behind, and the driver that must find it there. */
 const DISKS = {
@@ -129,7 +130,8 @@ describe('standalone finds every device QEMU has', () => {
 
 test('a profile without the drivers of the controller, of a card and of a filesystem: up, and each is named', async () => {
   const image = await iso('blind', 'extends: standalone\ndrivers: { exclude: [ahci, e1000, xfs] }\n');
-  await using machine = await booted(image, { nics: ['e1000', 'virtio'] });
+  const disk = await witness(work.path);
+  await using machine = await booted(image, { nics: ['e1000', 'virtio'], drives: [disk.drive] });
   const report = findReady(machine.text);
   expect(report?.medium).toBeNull();
   expect(report?.problems.join()).toMatch(/^The medium this boot image belongs to was not found/);
@@ -154,4 +156,5 @@ test('a profile without the drivers of the controller, of a card and of a filesy
   expect(missing).toContain('fs-xfs for the kernel: xfs is not here (left out by drivers.exclude)');
   expect(missing).toContain(line);
   expect(missing).not.toContain('nosuchfs');
+  expect(await disk.untouched()).toBe(true);
 });

@@ -4,14 +4,18 @@ import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type Machine, startMachine } from '../../boot/qemu.ts';
+import { scratch } from '../../builder/scratch.ts';
 import { findReady, type ReadyReport } from '../../contract/report.ts';
 import { CONSOLES, PATIENCE, shell } from './shell.ts';
+import { witness } from './witness.ts';
 
 /** What a lab saw: the machine's report, its console, and what commands in its shell said. */
 export interface NetworkLab {
   report: ReadyReport;
   text: string;
   said: Record<string, string>;
+  /** Whether the disk is as it was. */
+  untouched: boolean;
 }
 
 /** A card whose other end is a port of this machine's, `user` for QEMU's own network with a DHCP server. */
@@ -124,9 +128,12 @@ async function main([kernel = '', initrd = '', name = '']: string[]): Promise<vo
   ip('link set lo up');
   scenario.prepare?.();
   const direct = { kernel, initrd, append: `${CONSOLES} expert ${scenario.append}` };
+  await using work = await scratch('test');
+  const disk = await witness(work.path);
   const machine = await startMachine({
     direct,
     nics: [],
+    drives: [disk.drive],
     more: ['-rtc', 'base=2001-01-01', ...cards(scenario.ports), ...(scenario.more ?? [])],
   });
   try {
@@ -136,7 +143,8 @@ async function main([kernel = '', initrd = '', name = '']: string[]): Promise<vo
     const said: Record<string, string> = {};
     for (const [what, command] of Object.entries(scenario.ask)) said[what] = await shell(machine, command);
     for (const address of scenario.reach ?? []) said[address] = await pinged(address);
-    process.stdout.write(JSON.stringify({ report, text: machine.text, said } satisfies NetworkLab));
+    const untouched = await disk.untouched();
+    process.stdout.write(JSON.stringify({ report, text: machine.text, said, untouched } satisfies NetworkLab));
   } finally {
     await machine.stop();
     process.exit();

@@ -33,7 +33,9 @@ async function lab(scenario: string): Promise<NetworkLab> {
   const script = join(import.meta.dirname, 'network-lab.ts');
   const argv = ['--net', process.execPath, '--conditions=source', script, files.kernel, files.initrd, scenario];
   const { stdout } = await promisify(execFile)('unshare', argv, { maxBuffer: 1 << 24 });
-  return JSON.parse(stdout) as NetworkLab;
+  const seen = JSON.parse(stdout) as NetworkLab;
+  expect(seen.untouched).toBe(true);
+  return seen;
 }
 
 /** Seconds between the machine's clock and ours that a slow boot explains. */
