@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { kernelFixture } from '../kernel-fixture.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { makeImage, TRIXIE } from './kernel-images.ts';
+import { makeImage, TRIXIE } from '../unit/kernel-images.ts';
 
 const MINDI = join(import.meta.dirname, '../../bin/mindi');
 const folder = temporaryFolder('bad-input');
