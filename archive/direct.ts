@@ -3,6 +3,7 @@ import { type MemberType, padded, type TarHeader } from '../contract/tar.ts';
 import { PLAIN_HEADERS, timeText, writePlain } from '../contract/tar-plain.ts';
 import { FRAME } from './archive-file.ts';
 import { flagsOf } from './flags.ts';
+import type { Failure } from './members.ts';
 import * as calls from './system-calls.ts';
 import type { Source } from './window.ts';
 
@@ -41,6 +42,8 @@ export class DirectReader implements Source {
   #left = 0;
   #padding = 0;
   #shrunk = 0;
+  /** Where the disk gave an error instead of bytes; -1: nowhere. */
+  #failedAt = -1;
 
   /** @param root empty: / */
   constructor(root: string) {
@@ -113,6 +116,7 @@ export class DirectReader implements Source {
     this.#left = size;
     this.#padding = padded(size) - size;
     this.#shrunk = 0;
+    this.#failedAt = -1;
     if (header.headers + padded(size) > FRAME) return header;
     // A small one is read at once: when it changes meanwhile, tar still can take it from the beginning.
     if (!this.fill(header.headers + padded(size)) || this.#shrunk > 0 || this.#hasChanged()) return this.#giveUp();
@@ -174,7 +178,7 @@ export class DirectReader implements Source {
     return this.length >= length;
   }
 
-  /** Of a file that has got shorter zeros come, as of tar. */
+  /** Of a file that has got shorter, or that cannot be read to its end, zeros come, as of tar. */
   #read(most: number): void {
     const into = this.#end === HEADERS ? this.#data : this.#bytes.subarray(this.#end);
     const got = calls.read(this.#file, into, most);
@@ -183,6 +187,7 @@ export class DirectReader implements Source {
       this.#left -= got;
       return;
     }
+    if (got < 0) this.#failedAt = this.#before.size - this.#left;
     this.#shrunk += this.#left;
     this.#padding += this.#left;
     this.#left = 0;
@@ -200,12 +205,15 @@ export class DirectReader implements Source {
     return taken;
   }
 
-  /** All of a file has been taken. @returns what became of it meanwhile, in words; empty: nothing. */
-  ended(): string {
-    if (this.#file < 0) return '';
+  /** All of a file has been taken. @returns what became of it meanwhile, in tar's words. */
+  ended(): Omit<Failure, 'path'> | null {
+    if (this.#file < 0) return null;
     const changed = this.#hasChanged();
     this.#close();
-    if (this.#shrunk > 0) return `File shrank by ${this.#shrunk} bytes; padding with zeros`;
-    return changed ? 'file changed as we read it' : '';
+    if (this.#failedAt >= 0)
+      return { trouble: 'unreadable', detail: `Read error at byte ${this.#failedAt}; padding with zeros` };
+    if (this.#shrunk > 0)
+      return { trouble: 'changed', detail: `File shrank by ${this.#shrunk} bytes; padding with zeros` };
+    return changed ? { trouble: 'changed', detail: 'file changed as we read it' } : null;
   }
 }

@@ -55,12 +55,11 @@ export async function packUnit(unit: Unit, tools: Tools, tarBegins: () => void):
 
 function record(header: TarHeader, placed: Placed, unit: Unit, index: number, tools: Tools, direct: boolean): void {
   const { reader, rows, seen, failed } = tools;
-  const detail = direct ? reader.ended() : '';
+  const failure = direct ? reader.ended() : null;
   if (unit.again[index] === 1) return;
-  const trouble = detail === '' ? null : 'changed';
   const flags = direct && !reader.isImmutable ? null : reader.flagsOf(header.path);
-  rows.add(header, placed, { inode: unit.inodes[index] as number, trouble, flags });
-  if (trouble) failed({ path: header.path.toString('latin1'), trouble, detail });
+  rows.add(header, placed, { inode: unit.inodes[index] as number, trouble: failure?.trouble ?? null, flags });
+  if (failure) failed({ path: header.path.toString('latin1'), ...failure });
   seen(header.data);
 }
 

@@ -1,25 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { extract } from '../../archive/extract.ts';
 import { compareLive } from '../../archive/live.ts';
 import { openSet } from '../../archive/set.ts';
 import { verifySums } from '../../archive/sums.ts';
 import { verifySet } from '../../archive/verify.ts';
+import { makeAgeKey } from '../age-key.ts';
 import { archiveTree, treeDifferences } from '../archive-tree.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-let work: string;
-let key: string;
-let recipient: string;
-beforeAll(() => {
-  work = mkdtempSync(join(tmpdir(), 'mindi-encryption-'));
-  key = join(work, 'key.txt');
-  execFileSync('age-keygen', ['-o', key], { stdio: 'ignore' });
-  recipient = execFileSync('age-keygen', ['-y', key]).toString().trim();
-});
-afterAll(() => rmSync(work, { recursive: true }));
+const work = temporaryFolder('encryption');
+const { key, recipient } = makeAgeKey(work);
 
 const pattern = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, n) => n * 7 + (n >> 8)));
 

@@ -1,24 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Decrypter } from 'age-encryption';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { setKeys } from '../../archive/encryption/keys.ts';
 import { Sealer } from '../../archive/encryption/seal.ts';
 import { SealedFile } from '../../archive/encryption/sealed-file.ts';
+import { makeAgeKey } from '../age-key.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
-let work: string;
-let key: string;
-let recipient: string;
-beforeAll(() => {
-  work = mkdtempSync(join(tmpdir(), 'mindi-encryption-'));
-  key = join(work, 'key.txt');
-  execFileSync('age-keygen', ['-o', key], { stdio: 'ignore' });
-  recipient = execFileSync('age-keygen', ['-y', key]).toString().trim();
-});
-afterAll(() => rmSync(work, { recursive: true }));
+const work = temporaryFolder('encryption');
+const { key, recipient } = makeAgeKey(work);
 
 const CHUNK = 65_536;
 const pattern = (length: number) => Buffer.from(Uint8Array.from({ length }, (_, n) => n * 7 + (n >> 8)));
