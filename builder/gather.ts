@@ -46,14 +46,16 @@ export async function gather(
   const facts = profile.mountlist === 'host' ? readHostFacts() : undefined;
   const captured = mountlistFor(profile, facts);
   captured.catch(() => {}); // told below, with all else that is wrong
+  // First, so that it is packed while the rest is gathered.
+  const packed = runtimeEntries(profile.runtime, hashes).then((runtime) => {
+    early(runtime);
+    return runtime;
+  });
   const [drivers, tools, base, runtime, mountlist, keymaps, authorizedKeys, restore, machine] = await settled([
     gatherDrivers(profile, hashes, note, captured),
     resolveTools({ ...toolsOf(profile), own: ownFiles(profile), hashes }),
     baseEntries({ busybox: findBusybox() }),
-    runtimeEntries(profile.runtime, hashes).then((runtime) => {
-      early(runtime);
-      return runtime;
-    }),
+    packed,
     captured,
     keymapPiece([...new Set([...(keymap ? [keymap] : []), ...profile.access.keymaps])]),
     authorizedKeysPiece(profile),

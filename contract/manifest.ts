@@ -102,5 +102,7 @@ export type Content =
   | { from: 'file'; path: string }
   /** A kernel module, decompressed on reading when its name ends in .gz, .xz or .zst. */
   | { from: 'module'; path: string }
+  /** The runtime's program, slimmed on reading. */
+  | { from: 'runtime'; path: string }
   | { from: 'bytes'; bytes: Uint8Array };
 export type Contents = Map<string, Content>;

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { readModule } from 'node-kmod-deps';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import type { Content, Contents, Entry, FileEntry } from '../../contract/manifest.ts';
+import { slimmed } from '../tools/slim.ts';
 
 /** Files up to this size are read whole and ahead of their turn; bigger ones are streamed when their turn comes. */
 const WHOLE = 4 << 20;
@@ -97,6 +98,7 @@ async function readFileEntry(entry: FileEntry, contents: Contents): Promise<Byte
 async function readWhole(entry: FileEntry, content: Content): Promise<Uint8Array> {
   if (content.from === 'bytes') return content.bytes;
   try {
+    if (content.from === 'runtime') return slimmed(content.path);
     return content.from === 'module' ? await readModule(content.path) : await readFile(content.path);
   } catch (error) {
     throw unreadable(entry, content.path, error);

@@ -4,6 +4,7 @@ import fs from 'fs-extra';
 import pLimit from 'p-limit';
 import { MindiError, messageOf } from '../../contract/error.ts';
 import { cacheDirectory, hashFile, writeBeside } from '../cache.ts';
+import { SLIMMING, slimmed } from './slim.ts';
 
 /** Of a file's bytes as they will be on the medium. */
 export interface Hash {
@@ -12,8 +13,11 @@ export interface Hash {
   size: number;
 }
 
-/** `module`: the bytes after decompression, when the name ends in .gz, .xz or .zst. */
-type Kind = 'file' | 'module';
+/** As Content.from: `module` is decompressed, `runtime` slimmed. */
+type Kind = 'file' | 'module' | 'runtime';
+
+/** Before the path of what is remembered. */
+const KEYS: Record<Kind, string> = { file: '', module: 'module:', runtime: `runtime ${SLIMMING}:` };
 
 /** What was hashed before, by what stat(2) said of it then. */
 type Known = Map<string, [stamp: string, sha256: string, size: number]>;
@@ -41,7 +45,7 @@ export class FileHashes {
 
   /** @throws MindiError `hash.unreadable` with the path, also for a module that cannot be decompressed. */
   of(path: string, kind: Kind = 'file'): Promise<Hash> {
-    const key = kind === 'file' ? path : `${kind}:${path}`;
+    const key = KEYS[kind] + path;
     const hash = this.#running.get(key) ?? this.#hash(path, kind, key);
     this.#running.set(key, hash);
     return hash;
@@ -96,8 +100,7 @@ function stampOf(path: string): { stamp: string; settled: boolean } {
 }
 
 async function hashContent(path: string, kind: Kind): Promise<Hash> {
-  if (kind === 'file' || path.endsWith('.ko')) return hashFile(path);
-  const { readModule } = await import('node-kmod-deps');
-  const bytes = await readModule(path);
+  if (kind === 'file' || (kind === 'module' && path.endsWith('.ko'))) return hashFile(path);
+  const bytes = kind === 'runtime' ? slimmed(path) : await (await import('node-kmod-deps')).readModule(path);
   return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
 }

@@ -1,14 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, posix } from 'node:path';
 import { MindiError } from '../../contract/error.ts';
-import type { Contents, Entry, Reason, SymlinkEntry } from '../../contract/manifest.ts';
+import type { Content, Contents, Entry, Reason, SymlinkEntry } from '../../contract/manifest.ts';
 import { PATHS } from '../../contract/rescue-config.ts';
-import { cached, hashOf } from '../cache.ts';
 import type { Piece } from '../piece.ts';
 import { merged, Tree } from './follow.ts';
 import { FileHashes } from './hashes.ts';
-import { dropForeignLanguages } from './icu.ts';
 import { Libraries, type Library } from './libraries.ts';
 
 type RuntimeName = 'node' | 'bun';
@@ -38,20 +36,26 @@ export async function runtimeEntries(name: RuntimeName, hashes = new FileHashes(
   }
   const rule = `runtime: ${name}`;
   const contents: Contents = new Map();
-  const file = async (place: string, source: string, from: string, why: Reason): Promise<Entry> => {
-    const { sha256, size } = await hashes.of(source);
-    contents.set(sha256, { from: 'file', path: source });
-    return { type: 'file', path: place, mode: 0o755, uid: 0, gid: 0, why: [why], size, sha256, origin: from };
+  const file = async (place: string, content: Stored, origin: string, why: Reason): Promise<Entry> => {
+    const { sha256, size } = await hashes.of(content.path, content.from);
+    contents.set(sha256, content);
+    return { type: 'file', path: place, mode: 0o755, uid: 0, gid: 0, why: [why], size, sha256, origin };
   };
   const entries = await Promise.all([
-    file(`/bin/${name}`, await slim(path, hashes), origin, { rule, kind: 'named' }),
+    file(`/bin/${name}`, { from: 'runtime', path }, origin, { rule, kind: 'named' }),
     ...libraries.files.map(({ via, source, path: from }) =>
-      file(`/lib/${sonameOf(via)}`, source, from, { rule, via: [name, ...via.slice(1)], kind: 'library' }),
+      file(`/lib/${sonameOf(via)}`, { from: 'file', path: source }, from, {
+        rule,
+        via: [name, ...via.slice(1)],
+        kind: 'library',
+      }),
     ),
   ]);
   await hashes.save();
   return { entries, contents, links: libraries.files.map((library) => link(library, rule)) };
 }
+
+type Stored = Exclude<Content, { from: 'bytes' }>;
 
 function link({ path, via }: Library, rule: string): SymlinkEntry {
   const asked = via.at(-1) ?? '';
@@ -84,39 +88,4 @@ function program(name: RuntimeName): { path: string; origin: string } {
       cause,
     });
   }
-}
-
-/** Part of the cache key: raise it when slimming changes. */
-const SLIMMING = 2;
-
-/** The program without symbols (17 MB of node) and other languages' data (27 MB). */
-async function slim(path: string, hashes: FileHashes): Promise<string> {
-  const { sha256 } = await hashes.of(path);
-  return await cached('runtimes', hashOf([SLIMMING, sha256]), async (target) => {
-    const program = withoutSymbols(readFileSync(path));
-    dropForeignLanguages(program);
-    writeFileSync(target, program);
-  });
-}
-
-/** Offsets in the header of a 64-bit ELF file, and in its program headers (elf(5)). */
-const ELF = { programHeaders: 32, sectionHeaders: 40, headerSize: 54, headerCount: 56, sections: 60, names: 62 };
-const PROGRAM_HEADER = { offset: 8, size: 32 };
-
-/**
- * An ELF program up to the end of what is loaded into memory: its sections are for debuggers and linkers only. As
- * `strip` does, but the same bytes whatever binutils a machine has.
- */
-export function withoutSymbols(program: Buffer): Buffer {
-  const at = Number(program.readBigUInt64LE(ELF.programHeaders));
-  const size = program.readUInt16LE(ELF.headerSize);
-  const ends = Array.from({ length: program.readUInt16LE(ELF.headerCount) }, (_, index) => {
-    const header = at + index * size;
-    const read = (field: number) => Number(program.readBigUInt64LE(header + field));
-    return read(PROGRAM_HEADER.offset) + read(PROGRAM_HEADER.size);
-  });
-  program.writeBigUInt64LE(0n, ELF.sectionHeaders);
-  program.writeUInt16LE(0, ELF.sections);
-  program.writeUInt16LE(0, ELF.names);
-  return program.subarray(0, Math.max(...ends));
 }

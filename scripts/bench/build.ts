@@ -6,6 +6,7 @@ import type { KernelTree } from '../../builder/kernel/source.ts';
 import { type Plan, plan } from '../../builder/plan.ts';
 import { loadProfile } from '../../builder/profile/load.ts';
 import { run } from '../../builder/run.ts';
+import { slimmed } from '../../builder/tools/slim.ts';
 import type { Contents, Manifest } from '../../contract/manifest.ts';
 import { type Built, median, megabytes, mindiBuild, progress, row, timed, timeRow, watchOthers } from './measure.ts';
 
@@ -126,7 +127,7 @@ function stepRows(builds: readonly Built[]): void {
 /** Every file of the plan once, read and compressed at its segment's level by as many workers as the builder has. */
 function floorPack(work: string, manifest: Manifest, contents: Contents): () => Promise<number> {
   const commands: string[] = [];
-  for (const [level, paths] of pathsByLevel(manifest, contents)) {
+  for (const [level, paths] of pathsByLevel(work, manifest, contents)) {
     const lists = [...Map.groupBy(paths, unpacker)].map(([program, files], index) => {
       const list = join(work, `floor-${level}-${index}`);
       fs.writeFileSync(list, files.map((path) => `${path}\0`).join(''));
@@ -144,7 +145,7 @@ function unpacker(path: string): string {
 }
 
 /** Files that are compressed, each where it comes first. */
-function pathsByLevel(manifest: Manifest, contents: Contents): Map<number, string[]> {
+function pathsByLevel(work: string, manifest: Manifest, contents: Contents): Map<number, string[]> {
   const seen = new Set<string>();
   const levels = new Map<number, string[]>();
   for (const { level, entries } of manifest.segments) {
@@ -154,10 +155,18 @@ function pathsByLevel(manifest: Manifest, contents: Contents): Map<number, strin
     for (const entry of entries) {
       const content = entry.type === 'file' && !seen.has(entry.sha256) ? contents.get(entry.sha256) : undefined;
       if (entry.type === 'file') seen.add(entry.sha256);
-      if (content && content.from !== 'bytes') paths.push(content.path);
+      if (content && content.from !== 'bytes')
+        paths.push(content.from === 'runtime' ? slimFile(work, content.path) : content.path);
     }
   }
   return levels;
+}
+
+/** What is packed of the runtime, as a file. */
+function slimFile(work: string, program: string): string {
+  const path = join(work, 'floor-runtime');
+  fs.writeFileSync(path, slimmed(program));
+  return path;
 }
 
 /** The payload of the image, written by xorriso alone, each time to a new file. */

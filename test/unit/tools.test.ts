@@ -11,6 +11,7 @@ import { FileHashes } from '../../builder/tools/hashes.ts';
 import { resolveTools } from '../../builder/tools/resolve.ts';
 import { runtimeEntries } from '../../builder/tools/runtime.ts';
 import { checkToolSet, toolSetNames } from '../../builder/tools/sets.ts';
+import { slimmed } from '../../builder/tools/slim.ts';
 import type { Entry, FileEntry } from '../../contract/manifest.ts';
 import { readYaml } from '../../contract/settings/yaml.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -224,7 +225,8 @@ test('the runtime runs from its mount point through the links of the initrd', as
     const content = entry.type === 'file' ? contents.get(entry.sha256) : undefined;
     const place = join(root, 'runtime', entry.path);
     mkdirSync(dirname(place), { recursive: true });
-    execFileSync('cp', ['--reflink=auto', content?.from === 'file' ? content.path : '', place]);
+    if (content?.from === 'runtime') writeFileSync(place, slimmed(content.path));
+    else execFileSync('cp', ['--reflink=auto', content?.from === 'file' ? content.path : '', place]);
     chmodSync(place, entry.mode);
   }
   for (const { path, target } of links) plant({ [path]: `-> ${target}` });
