@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { basename, join, parse, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 import fs from 'fs-extra';
@@ -27,18 +27,20 @@ const PROGRAMS = {
  */
 export async function bundleInit(): Promise<[name: string, text: string][]> {
   const path = await cached('init', `${await sourcesHash()}.json`, async (temporary) => {
-    const texts = Object.entries(PROGRAMS).map(async ([name, entry]) => [name, await bundle(entry)]);
-    await fs.writeFile(temporary, JSON.stringify(await Promise.all(texts)));
+    await fs.writeFile(temporary, JSON.stringify(await bundle()));
   });
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
-async function bundle(entry: string): Promise<string> {
+/** All programs at once: what several of them hold is parsed once. */
+async function bundle(): Promise<[name: string, text: string][]> {
   const { build } = await import('esbuild');
   try {
     const { outputFiles } = await build({
       absWorkingDir: ROOT,
-      entryPoints: [entry],
+      entryPoints: Object.entries(PROGRAMS).map(([name, entry]) => ({ in: entry, out: parse(name).name })),
+      outdir: '.',
+      outExtension: { '.js': '.cjs' },
       bundle: true,
       write: false,
       platform: 'node',
@@ -54,7 +56,7 @@ async function bundle(entry: string): Promise<string> {
       legalComments: 'none',
       logLevel: 'silent',
     });
-    return outputFiles[0]?.text ?? '';
+    return outputFiles.map(({ path, text }) => [basename(path), text]);
   } catch (error) {
     throw new MindiError(`the init cannot be bundled: ${messageOf(error)}`, {
       code: 'init.bundle',
@@ -64,11 +66,18 @@ async function bundle(entry: string): Promise<string> {
   }
 }
 
+/** Files that are called as programs are: for any other esbuild need not ask. */
+const ENTRIES = new RegExp(
+  `/(${Object.values(PROGRAMS)
+    .map((entry) => parse(entry).name)
+    .join('|')})\\.ts$`,
+);
+
 /** What is a program of its own is loaded from there. */
 const OTHER_PROGRAMS: Plugin = {
   name: 'other programs',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\.ts$/ }, ({ kind, path, resolveDir }) => {
+    onResolve({ filter: ENTRIES }, ({ kind, path, resolveDir }) => {
       const source = relative(ROOT, join(resolveDir, path));
       const [name] = Object.entries(PROGRAMS).find(([, entry]) => entry === source) ?? [];
       return kind === 'dynamic-import' && name ? { path: `./${name}`, external: true } : undefined;
