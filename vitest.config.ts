@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `quick` needs neither QEMU nor the network and takes less than a minute; `slow` neither, but starts foreign programs by
- * the hundred; `boot` runs QEMU. Two files at a time, because there are two cores.
+ * the hundred; `boot` runs QEMU; `loops` does many times over what the others do once. Two files at a time, because there
+ * are two cores.
  */
 export default defineConfig({
   ssr: { resolve: { conditions: ['source', 'node', 'import', 'module', 'default'] } },
@@ -34,6 +35,15 @@ export default defineConfig({
           name: 'boot',
           include: ['test/boot/**/*.test.ts'],
           testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'loops',
+          include: ['test/loops/**/*.test.ts'],
+          testTimeout: 3_600_000,
           hookTimeout: 600_000,
         },
       },

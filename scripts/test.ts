@@ -10,6 +10,13 @@ const CHECKS: { name: string; argv: string[] }[] = [
   { name: 'types', argv: ['node_modules/.bin/tsc', '--noEmit'] },
 ];
 
+/** Which tests run; the default is what CI runs. */
+const PROJECTS: Record<string, string[]> = {
+  '--quick': ['quick'],
+  default: ['quick', 'slow', 'boot'],
+  '--all': ['quick', 'slow', 'boot', 'loops'],
+};
+
 interface Tally {
   passed: number;
   failed: number;
@@ -17,12 +24,11 @@ interface Tally {
 }
 
 function main(words: string[]): number {
-  const quick = words.includes('--quick');
-  const filters = words.filter((word) => word !== '--quick');
+  const option = words.find((word) => word.startsWith('--') && Object.hasOwn(PROJECTS, word)) ?? 'default';
+  const filters = words.filter((word) => word !== option);
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   if (filters.length === 0) for (const check of CHECKS) tally[runCheck(check) ? 'passed' : 'failed'] += 1;
-  add(tally, runVitest(['--project', 'quick', ...filters]));
-  if (!quick) for (const project of ['slow', 'boot']) add(tally, runVitest(['--project', project, ...filters]));
+  for (const project of PROJECTS[option] ?? []) add(tally, runVitest(['--project', project, ...filters]));
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
   console.log(`${tally.passed} passed, ${tally.failed} failed${skipped}`);
   return tally.failed > 0 || tally.passed === 0 ? 1 : 0;
