@@ -43,6 +43,8 @@ export interface Boot extends Context {
   statusPage: boolean;
   /** The keyboard's layout; null: the kernel's own (us). */
   keymap: string | null;
+  /** Has what stands on the screen tell how things are now. */
+  refresh(): void;
   /** Everything that went wrong, one sentence each. It is told at ready and never stops the boot. */
   problems: string[];
 }

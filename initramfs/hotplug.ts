@@ -37,6 +37,7 @@ async function takeNewDevices(boot: Boot): Promise<void> {
   await takeLateMedium(boot);
   await takeLateSticks(boot);
   boot.modules.rest();
+  boot.refresh();
 }
 
 async function takeLateMedium(boot: Boot): Promise<void> {

@@ -62,6 +62,7 @@ async function start(): Promise<Boot> {
     medium: null,
     network: null,
     keymap: null,
+    refresh: () => {},
     statusPage: false,
     person: nobody,
     trusted: null,

@@ -22,6 +22,7 @@ export async function runMenu(boot: Boot, screen: Screen): Promise<never> {
     screen,
     source: null,
   };
+  boot.refresh = () => screen.refresh();
   let name = boot.mode === 'compare' ? 'compare' : 'restore';
   for (;;) {
     try {
@@ -35,13 +36,12 @@ export async function runMenu(boot: Boot, screen: Screen): Promise<never> {
 /** Returns the entry that was chosen, after it was done. */
 async function choose(session: Session, preset: string): Promise<string> {
   const { boot, screen } = session;
-  const known = { config: boot.config, source: sourceText(boot, session.source) };
   const choices = ENTRIES.map(({ name, key, text, state }) => ({
     value: name,
     key,
     text: `${text.padEnd(26)}${state?.(session) ?? ''}`,
   }));
-  const head = summary(readyReport(boot), known);
+  const head = () => summary(readyReport(boot), { config: boot.config, source: sourceText(boot, session.source) });
   const { value, terminal } = await screen.menu('', choices, { head, preset, hint: HINT });
   log(`menu: ${value}, chosen at ${terminal.name}`);
   await ENTRIES.find(({ name }) => name === value)?.run(session, terminal);

@@ -16,7 +16,8 @@ const INPUT_HINT = 'Enter takes it, Esc goes back.';
 const SECRET_HINT = `Nothing is shown while you type. ${INPUT_HINT}`;
 
 export interface MenuOptions {
-  head?: readonly string[];
+  /** A function is asked again by `refresh`. */
+  head?: readonly string[] | (() => readonly string[]);
   preset?: string;
   hint?: string;
 }
@@ -41,6 +42,7 @@ export class Screen implements Person {
   readonly #news: string[] = [];
   /** Puts the question that is open on a terminal that comes later. */
   #pose: ((terminal: Terminal) => void) | null = null;
+  #headAgain: () => void = () => {};
   /** One question at a time. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -86,9 +88,19 @@ export class Screen implements Person {
     options: MenuOptions = {},
   ): Promise<Answer> {
     const { head = [], preset, hint = MENU_HINT } = options;
-    const asked = { picture: this.#picture(question, head, hint), preset };
+    const lines = () => (typeof head === 'function' ? head() : head);
+    const asked = { picture: this.#picture(question, lines(), hint), preset };
+    this.#headAgain = () => {
+      asked.picture.head = lines();
+    };
     const list: Keyed[] = keyed(choices);
     return this.#ask(question, (terminal) => (terminal.plain ? plainMenu : menu)(terminal, asked, list));
+  }
+
+  /** What stands above the menu may have changed. */
+  refresh(): void {
+    this.#headAgain();
+    for (const terminal of this.#terminals.values()) terminal.redraw?.();
   }
 
   /** Shows text until someone has read it. */

@@ -195,7 +195,12 @@ describe('help from afar', () => {
     machine.type('\r');
     expect(await shell(machine, 'cat /run/mindi/ssh/authorized_keys')).toBe(ANN);
     expect(await shell(machine, 'grep -c run/mindi/stick-look /proc/mounts')).toBe('0');
+    machine.type('mindi menu\r');
+    await waitForScreen(machine, /^Disks .*\(and 5 more\)$[\s\S]*Help from afar/m, PATIENCE);
     await machine.qmp('device_del', { id: 'late-stick' });
+    await waitForScreen(machine, /^Disks .*\(and 4 more\)$/m, PATIENCE);
+    machine.type('s');
+    await waitForScreen(machine, /mindi:~#$/, PATIENCE);
   });
 });
 

@@ -251,6 +251,19 @@ describe('drawn', () => {
     expect(lent.console.progressAs?.()).toBe('over');
   });
 
+  test('what stands above a menu is looked at again when something has changed', async () => {
+    let stick = 'none';
+    const asked = screen.menu('', CHOICES.slice(0, 3), { head: () => [`Stick: ${stick}`] });
+    await settled();
+    stick = '/dev/sdb';
+    expect(await lent.shows()).toContain('Stick: none');
+    screen.refresh();
+    expect(await lent.shows()).toMatch(/Stick: \/dev\/sdb[\s\S]*choice 0[\s\S]*choice 2/);
+    await lent.type('1');
+    expect((await asked).value).toBe('v0');
+    screen.refresh();
+  });
+
   test('messages appear below the question', async () => {
     const asked = screen.choose('Which one?', CHOICES.slice(0, 3));
     await settled();
